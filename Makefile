@@ -1,0 +1,52 @@
+# Everything from a bare clone: `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test test-fast check clean
+
+help:
+	@echo "make demo       set up, train on the bundled corpus, write the report, label an article"
+	@echo "make test       set up, run all tests"
+	@echo "make test-fast  the tests that train no model"
+	@echo "make check      formatting, lint, types, import directions"
+	@echo "make clean      remove what the above made, but for runs/"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "framing needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing framing[train] into $(VENV) (a few minutes the first time)"
+	$(INSTALL) -e '.[train]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing framing[train,dev] into $(VENV) (a few minutes the first time)"
+	$(INSTALL) -e '.[train,dev]'
+	@touch $@ $(VENV)/.train
+
+demo: $(VENV)/.train
+	$(BIN)/framing train configs/security_talks.yaml
+	$(BIN)/framing predict --model runs/security_talks examples/article.txt \
+	  --html runs/security_talks/article.html --overwrite
+	@echo
+	@echo "Report:           runs/security_talks/report.html"
+	@echo "Labelled article: runs/security_talks/article.html"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -1,0 +1,78 @@
+"""The `framing` program: parses arguments, loads one command's module, reports errors."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from framing import __version__
+from framing.errors import FramingError
+
+#: Command -> what `framing --help` says of it. Each is a module of this package with
+#: `add_arguments(parser)` and `run(args) -> int`, imported only when it is called.
+COMMANDS = {
+    "codebook": "show or check a codebook",
+    "data": "audit a corpus, split it, find leakage",
+    "train": "fine-tune a model from a run config",
+    "evaluate": "score a run on other coded data",
+    "report": "make a run's report again from its scores",
+    "predict": "label articles or sentences offline",
+}
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """The program's parser, with the arguments of one command filled in.
+
+    Args:
+        command: The command whose module may be imported, None for none.
+
+    Returns:
+        The parser.
+    """
+    parser = argparse.ArgumentParser(
+        prog="framing",
+        description="Sentence-level framing and stance: train, evaluate, and label offline.",
+    )
+    parser.add_argument("--version", action="version", version=f"framing {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == command:
+            importlib.import_module(f"framing.cli.{name}").add_arguments(sub)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        arguments: Command line without the program's name; None takes it from the process.
+
+    Returns:
+        Exit status: 0 done, 2 an error that the user can mend, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # Options before the command take no value, so the first other word is the command.
+    command = next((a for a in arguments if not a.startswith("-")), None)
+    args = build_parser(command).parse_args(arguments)
+    try:
+        status = importlib.import_module(f"framing.cli.{args.command}").run(args)
+        sys.stdout.flush()
+        return int(status)
+    except FramingError as error:
+        print(f"framing {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("framing: interrupted; the same command continues the work", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,305 @@
+"""The run config: everything that decides a training run, in one YAML file.
+
+Configs are frozen and forbid unknown keys; all problems are reported at once. Paths in a config
+are relative to the config file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from framing.encoding import CONTEXT_PARTS
+from framing.errors import ConfigError, all_problems, unknown_name
+
+DEFAULT_ENCODER = "default"
+BaselineName = Literal["majority", "metadata", "keywords", "tfidf", "frozen_encoder"]
+BASELINES: tuple[BaselineName, ...] = (
+    "majority",
+    "metadata",
+    "keywords",
+    "tfidf",
+    "frozen_encoder",
+)
+ContextPart = Literal["target", "title", "previous"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SplitConfig(_Section):
+    """How documents are divided into train, dev and test."""
+
+    file: Path | None = None
+    """A frozen manifest written by `framing data split`; None makes the splits anew."""
+    column: str | None = None
+    """A metadata column whose values are train, dev and test."""
+    fractions: dict[Literal["train", "dev", "test"], float] = {
+        "train": 0.7,
+        "dev": 0.1,
+        "test": 0.2,
+    }
+    """Shares of the sentences; must sum to 1."""
+    seed: int = 0
+    """Of the split; not the training seed."""
+    stratify: tuple[str, ...] = ()
+    """Metadata fields whose shares should be alike in all splits, such as source."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.file is not None and self.column is not None:
+            raise ValueError("give `file` or `column`, not both")
+        if abs(sum(self.fractions.values()) - 1) > 1e-6 or min(self.fractions.values()) <= 0:
+            raise ValueError("`fractions` must be positive and sum to 1")
+        if set(self.fractions) != {"train", "dev", "test"}:
+            raise ValueError("`fractions` needs train, dev and test")
+        return self
+
+
+class DataConfig(_Section):
+    """What a run is trained and scored on."""
+
+    corpus: str | None = None
+    """Name of a bundled corpus."""
+    path: Path | None = None
+    """A file, or a folder with sentences.* and annotations.*; instead of `corpus`."""
+    codebook: Path | None = None
+    """The codebook of `path`."""
+    columns: dict[str, Any] = {}
+    """Which column holds what; see docs/data.md."""
+    adjudicator: str = "adjudicator"
+    """The coder whose annotation decides where coders differ."""
+    splits: SplitConfig = SplitConfig()
+    """How documents are divided; a bundled corpus brings its own unless this is given."""
+    train_where: dict[str, tuple[str, ...]] = {}
+    """Train only on sentences whose metadata field has one of these values."""
+    train_weights: dict[str, dict[str, float]] = {}
+    """Metadata field -> value -> factor on the loss of those sentences (1 where not named)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.corpus is None) == (self.path is None):
+            raise ValueError("give either `corpus` (a bundled one) or `path` (your own)")
+        if self.path is not None and self.codebook is None:
+            raise ValueError("`path` needs a `codebook`")
+        if self.corpus is not None and (self.codebook or self.columns):
+            raise ValueError("a bundled `corpus` brings its codebook and columns; leave them out")
+        return self
+
+
+class EncoderConfig(_Section):
+    """The pretrained encoder and its input."""
+
+    path: str = DEFAULT_ENCODER
+    """"default" (all-MiniLM-L6-v2 from an installed package), a folder, or a Hub name."""
+    revision: str | None = None
+    """Commit of a Hub model."""
+    allow_download: bool = False
+    """Whether a Hub model may be fetched; otherwise it must be in the local cache."""
+    context: tuple[ContextPart, ...] = ("previous",)
+    """What goes before the sentence as first segment: any of target, title, previous."""
+    max_length: int = Field(default=128, ge=8)
+    """Tokens of a sequence, special tokens included."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Before the linear layer."""
+    freeze_embeddings: bool = False
+    """Keep the word embeddings as they are: faster, and less to overfit."""
+    attention: Literal["auto", "eager", "sdpa"] = "auto"
+    """auto: eager for short sequences on CPU, where it is faster; sdpa otherwise."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.context)) != len(self.context):
+            raise ValueError(f"`context` names a part twice; known parts: {CONTEXT_PARTS}")
+        return self
+
+
+class TrainingConfig(_Section):
+    """Optimisation."""
+
+    epochs: float = Field(default=3, gt=0)
+    """Passes over the training sentences."""
+    batch_size: int = Field(default=16, ge=1)
+    """Sentences a step and device."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are summed before a step."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Peak, of AdamW."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Factor on the learning rate from each layer to the one below it."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Not applied to biases and norms."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps with rising learning rate."""
+    patience: int | None = Field(default=None, ge=1)
+    """Evaluations without a better development score after which training stops; None: never."""
+    evaluations: int = Field(default=1, ge=1)
+    """Evaluations on the development split, with a checkpoint each, in an epoch."""
+    soft_labels: bool = True
+    """Train on the share of coders who gave a label instead of the gold label."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each target that is replaced by the label's share in the training data."""
+    class_weighting: float = Field(default=0.0, ge=0, le=1)
+    """Exponent of the inverse class frequency: 0 no weighting, 1 balanced."""
+    variable_weights: dict[str, float] = {}
+    """Variable -> factor on its loss (1 where not named)."""
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    """auto: bfloat16 where the processor has instructions for it."""
+    report_to: tuple[str, ...] = ()
+    """Trackers of transformers, such as tensorboard, mlflow or trackio."""
+
+
+class EvaluationConfig(_Section):
+    """Scores and their intervals."""
+
+    resamples: int = Field(default=1000, ge=10)
+    """Of the bootstrap over documents."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Of the intervals."""
+    seed: int = 0
+    """Of the bootstrap."""
+    baselines: tuple[BaselineName, ...] = BASELINES
+    """Fitted with the run and scored beside the model."""
+    metadata: tuple[str, ...] = ("source", "genre")
+    """Metadata fields for the metadata-only baseline (the first one present) and the slices."""
+
+
+class RunConfig(_Section):
+    """One training run, or the same run with several seeds."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    """Of the run's folder."""
+    data: DataConfig
+    """What to train and score on."""
+    encoder: EncoderConfig = EncoderConfig()
+    """The encoder and its input."""
+    training: TrainingConfig = TrainingConfig()
+    """Optimisation."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """Scores."""
+    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    """One run each."""
+
+    def canonical(self) -> dict[str, Any]:
+        """Everything that decides a run's outcome but its seed, as JSON values."""
+        value: dict[str, Any] = self.model_dump(mode="json", exclude={"seeds", "name"})
+        value["training"].pop("report_to")
+        return value
+
+    def to_yaml(self) -> str:
+        """The resolved config."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def config_hash(config: RunConfig, *data_hashes: str) -> str:
+    """Eight hexadecimal digits that differ when a config or its data differ."""
+    canonical = config.canonical()
+    # The data's content counts, not where it lies on this computer.
+    for key in ("path", "codebook"):
+        canonical["data"].pop(key)
+    canonical["data"]["splits"].pop("file")
+    text = json.dumps([canonical, *data_hashes], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run config.
+
+    Args:
+        path: YAML file.
+        overrides: ``section.key=value`` texts; values are YAML.
+
+    Returns:
+        The checked config, with absolute paths.
+
+    Raises:
+        ConfigError: The file is missing, no YAML, or has mistakes; all are listed.
+    """
+    value = _read_yaml(path)
+    for override in overrides:
+        _apply(value, override)
+    try:
+        config = RunConfig.model_validate(value)
+    except ValidationError as error:
+        problems = [_problem(e) for e in error.errors()]
+        raise ConfigError(all_problems(f"{path}: the config has mistakes", problems)) from None
+    return _resolve_paths(config, path.resolve().parent)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such config file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read the config: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, found {type(value).__name__}")
+    return value
+
+
+def _apply(value: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override!r}: expected section.key=value")
+    *parents, last = key.strip().split(".")
+    node = value
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a section")
+        node = child
+    try:
+        # YAML reads 1e-4 as text; JSON reads it as the number that people mean.
+        node[last] = json.loads(text)
+    except json.JSONDecodeError:
+        node[last] = yaml.safe_load(text)
+
+
+def _problem(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        *parents, name = error["loc"]
+        return f"{where}: {unknown_name('key', str(name), _known_keys(parents))}"
+    if error["type"] == "missing":
+        return f"{where}: is needed, but missing"
+    found = error["input"]
+    shown = "" if isinstance(found, dict) else f"; found {found!r}"
+    return f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')}{shown}"
+
+
+def _known_keys(parents: Iterable[Any]) -> list[str]:
+    model: Any = RunConfig
+    for parent in parents:
+        model = model.model_fields[parent].annotation
+    return list(model.model_fields)
+
+
+def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
+    def absolute(path: Path | None) -> Path | None:
+        return None if path is None else (folder / path.expanduser()).resolve()
+
+    splits = config.data.splits.model_copy(update={"file": absolute(config.data.splits.file)})
+    data = config.data.model_copy(
+        update={
+            "path": absolute(config.data.path),
+            "codebook": absolute(config.data.codebook),
+            "splits": splits,
+        }
+    )
+    encoder = config.encoder
+    if encoder.path.startswith((".", "~")):
+        encoder = encoder.model_copy(update={"path": str(absolute(Path(encoder.path)))})
+    return config.model_copy(update={"data": data, "encoder": encoder})

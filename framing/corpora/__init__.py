@@ -1,0 +1,1 @@
+"""Bundled corpora and the cards of public ones."""

@@ -1,0 +1,111 @@
+import pytest
+
+from framing.codebook import Codebook, load_codebook, parse_codebook
+from framing.errors import CodebookError
+from tests.conftest import SMALL_CODEBOOK
+
+
+def test_heads_and_slices(book: Codebook) -> None:
+    heads = [(h.name, h.condition, h.kind, h.start, h.stop) for h in book.heads]
+    assert heads == [
+        ("topics", None, "multi_label", 0, 2),
+        ("view.prices", "prices", "single_label", 2, 5),
+        ("view.jobs", "jobs", "single_label", 5, 8),
+        ("speaker", None, "single_label", 8, 10),
+    ]
+    assert book.n_logits == 10
+
+
+def test_order_comes_from_the_file() -> None:
+    text = "name: a\nvariables: [{id: v, kind: single_label, labels: [{id: z}, {id: b}, {id: a}]}]"
+    assert parse_codebook(text).variable("v").label_ids == ("z", "b", "a")
+
+
+def test_round_trip_keeps_content_and_hash(book: Codebook) -> None:
+    import json
+
+    again = parse_codebook(json.dumps(book.to_dict()))
+    assert again == book
+    assert again.hash == book.hash
+
+
+def test_hash_ignores_layout_but_not_order(book: Codebook) -> None:
+    assert parse_codebook("# comment\n" + SMALL_CODEBOOK).hash == book.hash
+    swapped = SMALL_CODEBOOK.replace("{id: good}, {id: bad}", "{id: bad}, {id: good}")
+    assert parse_codebook(swapped).hash != book.hash
+
+
+def test_unknown_variable_names_the_nearest(book: Codebook) -> None:
+    with pytest.raises(CodebookError, match=r"unknown variable 'topic'.*Did you mean 'topics'\?"):
+        book.variable("topic")
+
+
+def test_all_mistakes_at_once_with_lines() -> None:
+    text = """name: Bad Name
+variables:
+  - id: a
+    kind: multi
+    labels: [{id: x}]
+  - id: b
+    kind: single_label
+    per: c
+    labels:
+      - {id: y}
+      - {id: y, definiton: oops}
+"""
+    with pytest.raises(CodebookError) as caught:
+        parse_codebook(text, "book.yaml")
+    message = str(caught.value)
+    assert "book.yaml: the codebook has mistakes" in message
+    assert "line 1: the codebook's name must be lower-case" in message
+    assert "line 4: unknown kind 'multi'" in message
+    assert "line 6: `per` of 'b': unknown variable 'c'" in message
+    assert "line 11: label id 'y' stands on line 10 already" in message
+    assert "line 11: in a label: unknown key 'definiton'" in message
+    assert "Did you mean 'definition'?" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a codebook as `key: value` lines, found an empty file"),
+        ("- a", "found a list"),
+        ("name: a", "needs the key 'variables'"),
+        ("name: a\nvariables: []", "at least one variable, found none"),
+        ("name: [", r"b.yaml:1: not valid YAML"),
+        ("name: a\nname: b\nvariables: []", "line 2: key 'name' stands twice"),
+        ("name: a\nversion: x\nvariables: []", "line 2: version must be a whole number"),
+        (
+            "name: a\nvariables: [{id: v, kind: single_label, labels: [{id: x}]}]",
+            "needs at least 2 label",
+        ),
+        (
+            "name: a\nvariables:\n- {id: v, kind: single_label, labels: [{id: x}, {id: y}]}\n"
+            "- {id: w, kind: single_label, per: v, labels: [{id: x}, {id: y}]}",
+            "line 4: `per` of 'w' must name a multi_label variable",
+        ),
+    ],
+)
+def test_mistakes(text: str, message: str) -> None:
+    with pytest.raises(CodebookError, match=message):
+        parse_codebook(text, "b.yaml")
+
+
+def test_files(tmp_path) -> None:
+    with pytest.raises(CodebookError, match="no such codebook file"):
+        load_codebook(tmp_path / "none.yaml")
+    with pytest.raises(CodebookError, match="cannot read the codebook"):
+        load_codebook(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes("name: caf\xe9".encode("latin-1"))
+    with pytest.raises(CodebookError, match="expected UTF-8, found byte 0xe9 at offset 9"):
+        load_codebook(tmp_path / "latin.yaml")
+
+
+def test_flagship_codebook() -> None:
+    from framing import corpora
+
+    path = corpora.__path__[0] + "/security_talks/codebook.yaml"
+    book = load_codebook(path)
+    assert [v.id for v in book.variables] == ["frames", "stance", "holder"]
+    assert book.n_logits == 3 + 3 * 3 + 7
+    assert all(label.proposition for label in book.variable("frames").labels)

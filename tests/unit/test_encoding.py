@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framing.encoding import (
+    InputSettings,
+    TokenizedSentence,
+    first_segment,
+    load_tokenizer,
+    pad,
+    tokenize,
+)
+from framing.errors import ArtifactError
+from framing.records import Sentence
+from tests.tiny import save_tiny_encoder
+
+WORDS = [f"w{k}" for k in range(20)] + ["p1", "p2", "p3"]
+CLS, SEP = 2, 3
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    folder = save_tiny_encoder(tmp_path_factory.mktemp("encoder"), WORDS)
+    return load_tokenizer(str(folder / "tokenizer.json"))
+
+
+def names(tokenizer, row: TokenizedSentence) -> str:
+    return " ".join(tokenizer.id_to_token(i) for i in row.ids)
+
+
+def test_first_segment_joins_in_a_fixed_order() -> None:
+    sentence = Sentence("1", "t", "d", previous="P", target="X", metadata={"title": "T"})
+    assert first_segment(sentence, InputSettings(("previous", "target", "title"))) == "X T P"
+    assert first_segment(sentence, InputSettings(("previous",))) == "P"
+    assert first_segment(sentence, InputSettings()) == ""
+    assert first_segment(Sentence("1", "t", "d"), InputSettings(("title", "target"))) == ""
+
+
+def test_pairs_and_single_sentences(tokenizer) -> None:
+    sentence = Sentence("1", "w1 w2", "d", previous="p1 p2")
+    (pair,) = tokenize(tokenizer, [sentence], InputSettings(("previous",), 16))
+    assert names(tokenizer, pair) == "[CLS] p1 p2 [SEP] w1 w2 [SEP]"
+    assert pair.type_ids == (0, 0, 0, 0, 1, 1, 1)
+    (alone,) = tokenize(tokenizer, [sentence], InputSettings((), 16))
+    assert names(tokenizer, alone) == "[CLS] w1 w2 [SEP]"
+
+
+def test_context_loses_its_beginning_before_the_sentence_loses_anything(tokenizer) -> None:
+    sentence = Sentence("1", "w1 w2 w3", "d", previous="p1 p2 p3")
+    settings = InputSettings(("previous",), 8)
+    (row,) = tokenize(tokenizer, [sentence], settings)
+    assert names(tokenizer, row) == "[CLS] p2 p3 [SEP] w1 w2 w3 [SEP]"
+
+
+def test_too_long_sentence_keeps_its_beginning(tokenizer) -> None:
+    sentence = Sentence("1", " ".join(f"w{k}" for k in range(12)), "d", previous="p1")
+    (row,) = tokenize(tokenizer, [sentence], InputSettings(("previous",), 8))
+    assert names(tokenizer, row) == "[CLS] [SEP] w0 w1 w2 w3 w4 [SEP]"
+    assert len(row.ids) == 8
+
+
+def test_without_context_text_the_pair_form_stays(tokenizer) -> None:
+    (row,) = tokenize(tokenizer, [Sentence("1", "w1", "d")], InputSettings(("previous",), 8))
+    assert names(tokenizer, row) == "[CLS] [SEP] w1 [SEP]"
+
+
+def test_empty_text(tokenizer) -> None:
+    (row,) = tokenize(tokenizer, [Sentence("1", "", "d")], InputSettings((), 8))
+    assert row.ids == (CLS, SEP)
+
+
+def test_padding() -> None:
+    rows = [TokenizedSentence((5, 6, 7), (0, 0, 1)), TokenizedSentence((8,), (0,))]
+    batch = pad(rows, pad_id=9)
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["token_type_ids"].tolist() == [[0, 0, 1], [0, 0, 0]]
+    assert pad(rows, 0, multiple=4)["input_ids"].shape == (2, 4)
+    assert pad([], 0)["input_ids"].shape == (0, 0)
+    assert batch["input_ids"].dtype == np.int64
+
+
+def test_unreadable_tokenizer(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"not a readable tokenizer.json"):
+        load_tokenizer(str(tmp_path / "tokenizer.json"))
