@@ -1,0 +1,1 @@
+"""The classifier, its inputs, baselines, calibration and checkpoints."""

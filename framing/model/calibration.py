@@ -1,0 +1,123 @@
+"""Fitting calibration and thresholds on the development split."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from framing.arrays import BoolArray, FloatArray, LabelArray
+from framing.codebook import Codebook, Head
+from framing.decisions import Decisions, calibrated_probabilities
+
+#: A label or head with fewer instances than this on the development split keeps the identity.
+MIN_INSTANCES = 5
+
+
+def fit_decisions(logits: FloatArray, gold: LabelArray, book: Codebook) -> Decisions:
+    """Fit Platt scaling, temperatures and thresholds.
+
+    Args:
+        logits: Of the development split, shape (n, logits).
+        gold: Its gold labels.
+        book: The codebook.
+
+    Returns:
+        Calibration that minimises log loss, and thresholds that maximise each label's F1 on
+        calibrated probabilities.
+    """
+    scale, bias = np.ones(book.n_logits), np.zeros(book.n_logits)
+    for column, head in enumerate(book.heads):
+        rows = gold.coded[:, column]
+        z, y = logits[rows, head.slice], gold.values[rows, head.slice]
+        fit = _platt if head.kind == "multi_label" else _temperature
+        scale[head.slice], bias[head.slice] = fit(z, y)
+    fitted = Decisions(tuple(scale.tolist()), tuple(bias.tolist()), (0.5,) * book.n_logits)
+    probabilities = calibrated_probabilities(logits, book, fitted)
+    threshold = np.full(book.n_logits, 0.5)
+    for column, head in enumerate(book.heads):
+        if head.kind == "multi_label":
+            threshold[head.slice] = _thresholds(head, probabilities, gold, column)
+    return Decisions(fitted.scale, fitted.bias, tuple(threshold.tolist()))
+
+
+def _platt(logits: FloatArray, gold: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Platt scaling of each column, with Platt's smoothed targets.
+
+    Platt (1999), "Probabilistic Outputs for Support Vector Machines", section 2.2.
+    """
+    n = logits.shape[1]
+    scale, bias = np.ones(n), np.zeros(n)
+    for k in range(n):
+        z, y = logits[:, k], gold[:, k]
+        positive, negative = int(y.sum()), int((~y).sum())
+        if min(positive, negative) < MIN_INSTANCES:
+            continue
+        target = np.where(y, (positive + 1) / (positive + 2), 1 / (negative + 2))
+        scale[k], bias[k] = _logistic(z, target)
+    return scale, bias
+
+
+def _logistic(z: FloatArray, target: FloatArray) -> tuple[float, float]:
+    from scipy.optimize import minimize
+
+    def loss(x: FloatArray) -> tuple[float, FloatArray]:
+        # exp keeps the slope positive: calibration must never turn a model's order round.
+        slope = np.exp(x[0])
+        margin = slope * z + x[1]
+        value = np.mean(np.logaddexp(0, margin) - target * margin)
+        residual = 1 / (1 + np.exp(-np.clip(margin, -500, 500))) - target
+        return float(value), np.array([np.mean(residual * z) * slope, np.mean(residual)])
+
+    best = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-5, 5), (-20, 20)])
+    return float(np.exp(best.x[0])), float(best.x[1])
+
+
+def _temperature(logits: FloatArray, gold: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """One temperature for a softmax (Guo et al. 2017), no bias."""
+    from scipy.optimize import minimize_scalar
+
+    n = logits.shape[1]
+    if len(logits) < MIN_INSTANCES * n:
+        return np.ones(n), np.zeros(n)
+
+    def loss(log_scale: float) -> float:
+        z = logits * np.exp(log_scale)
+        top = z.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(z - top).sum(axis=1)) + top[:, 0]
+        return float(np.mean(log_sum - (z * gold).sum(axis=1)))
+
+    best = minimize_scalar(loss, bounds=(-3, 3), method="bounded")
+    return np.full(n, float(np.exp(best.x))), np.zeros(n)
+
+
+def _thresholds(
+    head: Head, probabilities: FloatArray, gold: LabelArray, column: int
+) -> list[float]:
+    rows = gold.coded[:, column]
+    out = []
+    for k in range(head.start, head.stop):
+        p, y = probabilities[rows, k], gold.values[rows, k]
+        out.append(best_threshold(p, y) if y.sum() >= MIN_INSTANCES else 0.5)
+    return out
+
+
+def best_threshold(probabilities: FloatArray, gold: BoolArray) -> float:
+    """The threshold with the highest expected F1.
+
+    F1 as a function of the threshold is jagged on a few hundred sentences, and its peak a
+    matter of chance. Averaging it over bootstrap weights would cost more than it gives; instead
+    the middle of all thresholds within half a standard error of the peak is taken.
+
+    Args:
+        probabilities: Shape (n,).
+        gold: Shape (n,).
+
+    Returns:
+        A probability between 0.02 and 0.98.
+    """
+    grid = np.linspace(0.02, 0.98, 97)
+    predicted = probabilities[None, :] >= grid[:, None]
+    hits = (predicted & gold).sum(axis=1)
+    f1 = 2 * hits / np.maximum(predicted.sum(axis=1) + gold.sum(), 1)
+    error = np.sqrt(f1.max() * (1 - f1.max()) / max(int(gold.sum()), 1))
+    good = grid[f1 >= f1.max() - 0.5 * error]
+    return float(np.round(np.median(good), 4))

@@ -1,0 +1,195 @@
+"""The classifier: one encoder, mean pooling, dropout, one linear layer onto all logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from framing.codebook import Codebook, Head
+
+
+class SentenceClassifierConfig(PreTrainedConfig):
+    """Config of `SentenceClassifier`, saved as ``config.json`` of a checkpoint.
+
+    Attributes:
+        encoder: The encoder's own config, as a dictionary.
+        heads: (kind, start, stop) of every head, in logit order.
+        n_logits: Number of logits.
+        dropout: Probability, before the linear layer.
+    """
+
+    model_type = "framing_sentence_classifier"
+
+    def __init__(
+        self,
+        encoder: dict[str, Any] | None = None,
+        heads: list[tuple[str, int, int]] | None = None,
+        n_logits: int = 1,
+        dropout: float = 0.1,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.encoder = encoder or {}
+        self.heads = [tuple(head) for head in heads or []]
+        self.n_logits = n_logits
+        self.dropout = dropout
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Factors on the loss.
+
+    Attributes:
+        heads: One a head.
+        positive: Shape (logits,); on the loss of present labels of multi_label heads, and of
+            each class of single_label heads.
+    """
+
+    heads: tuple[float, ...]
+    positive: Tensor
+
+
+class SentenceClassifier(PreTrainedModel):
+    """Logits of every variable of a codebook in one forward pass."""
+
+    config_class = SentenceClassifierConfig
+    base_model_prefix = "encoder"
+    _supports_sdpa = True
+    _supports_attention_backend = True
+
+    def __init__(
+        self, config: SentenceClassifierConfig, encoder: PreTrainedModel | None = None
+    ) -> None:
+        """Build the classifier.
+
+        Args:
+            config: Heads and the encoder's config.
+            encoder: A pretrained encoder; None makes one from the config, to be filled from a
+                checkpoint.
+        """
+        super().__init__(config)
+        if encoder is None:
+            fields = dict(config.encoder)
+            encoder = AutoModel.from_config(
+                AutoConfig.for_model(fields.pop("model_type"), **fields),
+                attn_implementation=config._attn_implementation,
+            )
+        # Pooling is ours: a pooler would only be dead weight in the graph.
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None
+        self.encoder = encoder
+        self.dropout = nn.Dropout(config.dropout)
+        self.linear = nn.Linear(encoder.config.hidden_size, config.n_logits)
+        self.loss_weights: LossWeights | None = None
+        self.uses_type_ids = getattr(encoder.config, "type_vocab_size", 0) > 1
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        label_weights: Tensor | None = None,
+    ) -> SequenceClassifierOutput:
+        """Compute logits and, given labels, the loss.
+
+        Args:
+            input_ids: Shape (batch, length).
+            attention_mask: Shape (batch, length), 1 for real tokens.
+            token_type_ids: Shape (batch, length), or None for encoders without segments.
+            labels: Target probabilities, shape (batch, logits).
+            label_weights: Weight of each head for each sentence, shape (batch, heads); 0 where a
+                head was not coded.
+
+        Returns:
+            ``loss`` (None without labels) and ``logits`` of shape (batch, logits).
+        """
+        pooled = self.pooled(input_ids, attention_mask, token_type_ids)
+        logits = self.linear(self.dropout(pooled)).float()
+        loss = None
+        if labels is not None and label_weights is not None:
+            loss = self.loss(logits, labels, label_weights)
+        return SequenceClassifierOutput(loss=loss, logits=logits)
+
+    def pooled(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """Mean of the last hidden states over real tokens, shape (batch, hidden)."""
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self.uses_type_ids and token_type_ids is not None:
+            inputs["token_type_ids"] = token_type_ids
+        hidden = self.encoder(**inputs).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        pooled: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+        return pooled
+
+    def loss(self, logits: Tensor, labels: Tensor, label_weights: Tensor) -> Tensor:
+        """Weighted sum of the heads' losses, averaged over the batch.
+
+        Binary cross-entropy summed over the labels of a multi_label head, cross-entropy with
+        target probabilities for a single_label head.
+
+        Args:
+            logits: Shape (batch, logits).
+            labels: Shape (batch, logits).
+            label_weights: Shape (batch, heads).
+
+        Returns:
+            A scalar.
+        """
+        total = logits.new_zeros(len(logits))
+        for column, (kind, start, stop) in enumerate(self.config.heads):
+            weights = self.loss_weights
+            factor = 1.0 if weights is None else weights.heads[column]
+            positive = None if weights is None else weights.positive[start:stop].to(logits.device)
+            each = _head_loss(kind, logits[:, start:stop], labels[:, start:stop], positive)
+            total = total + factor * label_weights[:, column] * each
+        return total.mean()
+
+
+def _head_loss(kind: str, logits: Tensor, labels: Tensor, positive: Tensor | None) -> Tensor:
+    if kind == "multi_label":
+        losses = functional.binary_cross_entropy_with_logits(
+            logits, labels, pos_weight=positive, reduction="none"
+        )
+        return losses.sum(dim=1)
+    weighted = labels if positive is None else labels * positive
+    return -(weighted * functional.log_softmax(logits, dim=1)).sum(dim=1)
+
+
+def new_classifier(encoder: PreTrainedModel, book: Codebook, dropout: float) -> SentenceClassifier:
+    """Put a fresh linear layer for a codebook on a pretrained encoder."""
+    config = SentenceClassifierConfig(
+        encoder=encoder.config.to_dict(),
+        heads=[_head_entry(head) for head in book.heads],
+        n_logits=book.n_logits,
+        dropout=dropout,
+    )
+    config._attn_implementation = encoder.config._attn_implementation
+    return SentenceClassifier(config, encoder)
+
+
+def _head_entry(head: Head) -> tuple[str, int, int]:
+    return head.kind, head.start, head.stop
+
+
+def load_classifier(folder: Path, attention: str = "eager") -> SentenceClassifier:
+    """Load a checkpoint that `SentenceClassifier.save_pretrained` wrote."""
+    model: SentenceClassifier = SentenceClassifier.from_pretrained(
+        folder, attn_implementation=attention, local_files_only=True, dtype=torch.float32
+    )
+    return model.eval()
+
+
+def freeze_embeddings(model: SentenceClassifier) -> None:
+    """Keep the encoder's embedding tables as they are."""
+    for parameter in model.encoder.get_input_embeddings().parameters():
+        parameter.requires_grad_(False)

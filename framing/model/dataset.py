@@ -1,0 +1,135 @@
+"""Targets and weights of training sentences, and their form for the Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from framing.arrays import FloatArray, LabelArray
+from framing.codebook import Codebook
+from framing.encoding import TokenizedSentence, pad
+
+if TYPE_CHECKING:
+    import datasets
+    import torch
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a model shall learn.
+
+    Attributes:
+        values: Target probabilities, shape (n, logits).
+        weights: Weight of each head for each sentence, shape (n, heads); 0 where uncoded.
+    """
+
+    values: FloatArray
+    weights: FloatArray
+
+
+def hard_targets(gold: LabelArray) -> Targets:
+    """Targets from gold labels: 0 or 1, weight 1 where a head was coded."""
+    return Targets(gold.values.astype(np.float64), gold.coded.astype(np.float64))
+
+
+def smoothed(targets: Targets, book: Codebook, amount: float) -> Targets:
+    """Replace a share of each target by the label's mean target.
+
+    Args:
+        targets: Of the training sentences.
+        book: The codebook.
+        amount: The share, in [0, 1).
+
+    Returns:
+        Smoothed targets; rows of single_label heads still sum to one.
+    """
+    values = targets.values.copy()
+    for column, head in enumerate(book.heads):
+        weight = targets.weights[:, column : column + 1]
+        block = values[:, head.slice]
+        mean = (block * weight).sum(axis=0) / max(float(weight.sum()), 1e-9)
+        values[:, head.slice] = (1 - amount) * block + amount * mean
+    return Targets(values, targets.weights)
+
+
+def class_weights(targets: Targets, book: Codebook, exponent: float) -> FloatArray:
+    """Factors on the loss of each label that raise rare labels.
+
+    Args:
+        targets: Of the training sentences.
+        book: The codebook.
+        exponent: 0 gives ones; 1 gives balance.
+
+    Returns:
+        Shape (logits,). multi_label: (absent / present) ** exponent. single_label: the inverse
+        frequency ** exponent, scaled so that the expected factor is one.
+    """
+    out = np.ones(book.n_logits)
+    for column, head in enumerate(book.heads):
+        weight = targets.weights[:, column : column + 1]
+        present = (targets.values[:, head.slice] * weight).sum(axis=0)
+        total = float(weight.sum())
+        if head.kind == "multi_label":
+            factor = (np.maximum(total - present, 1) / np.maximum(present, 1)) ** exponent
+        else:
+            factor = (max(total, 1) / np.maximum(present, 1)) ** exponent
+            factor = factor / max(float((factor * present).sum()) / max(total, 1), 1e-9)
+        out[head.slice] = factor
+    return out
+
+
+def to_dataset(
+    sentences: Sequence[TokenizedSentence], targets: Targets, factors: FloatArray
+) -> datasets.Dataset:
+    """A `datasets.Dataset` that the Trainer can shuffle and group by length.
+
+    Args:
+        sentences: Tokenized.
+        targets: Of the same sentences.
+        factors: Factor on the loss of each sentence, shape (n,).
+
+    Returns:
+        Columns ``input_ids``, ``token_type_ids``, ``labels``, ``label_weights``, ``length``.
+    """
+    import datasets
+
+    return datasets.Dataset.from_dict(
+        {
+            "input_ids": [list(s.ids) for s in sentences],
+            "token_type_ids": [list(s.type_ids) for s in sentences],
+            "labels": targets.values.astype(np.float32).tolist(),
+            "label_weights": (targets.weights * factors[:, None]).astype(np.float32).tolist(),
+            "length": [len(s.ids) for s in sentences],
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Pads a batch of rows that `to_dataset` made.
+
+    Attributes:
+        pad_id: Token id of padding.
+        uses_type_ids: Whether the encoder takes segment ids.
+    """
+
+    pad_id: int
+    uses_type_ids: bool
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Stack rows into tensors."""
+        import torch
+
+        batch = pad(
+            (TokenizedSentence(tuple(r["input_ids"]), tuple(r["token_type_ids"])) for r in rows),
+            self.pad_id,
+        )
+        if not self.uses_type_ids:
+            del batch["token_type_ids"]
+        tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
+        for name in ("labels", "label_weights"):
+            tensors[name] = torch.tensor([r[name] for r in rows], dtype=torch.float32)
+        return tensors

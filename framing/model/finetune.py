@@ -1,0 +1,293 @@
+"""Fine-tuning with `transformers.Trainer`: its callbacks, accelerate and torchrun all apply."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from framing.arrays import FloatArray, LabelArray
+from framing.codebook import Codebook
+from framing.config import RunConfig, TrainingConfig
+from framing.encoding import TokenizedSentence
+from framing.metrics import average_precision, macro_f1
+from framing.model.dataset import Collator, Targets, class_weights, to_dataset
+
+if TYPE_CHECKING:
+    from transformers import Trainer, TrainingArguments
+
+    from framing.model.classifier import SentenceClassifier
+
+_LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Tokenized sentences with what is to be learnt of them.
+
+    Attributes:
+        sentences: Tokenized.
+        gold: Gold labels, for scores.
+        targets: Targets, for the loss.
+        factors: Factor on the loss of each sentence, shape (n,).
+    """
+
+    sentences: Sequence[TokenizedSentence]
+    gold: LabelArray
+    targets: Targets
+    factors: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a fine-tuning was.
+
+    Attributes:
+        epochs: Passes made.
+        steps: Optimiser steps made.
+        best_score: Development score of the checkpoint kept.
+        seconds: Time of the last (or only) uninterrupted stretch.
+        precision: bfloat16 or float32.
+        device: Such as cpu or cuda.
+    """
+
+    epochs: float
+    steps: int
+    best_score: float
+    seconds: float
+    precision: str
+    device: str
+
+
+def development_score(logits: FloatArray, gold: LabelArray, book: Codebook) -> float:
+    """One figure by which checkpoints are compared.
+
+    Mean over the codebook's variables of: mean average precision (multi_label), macro-F1 of the
+    most probable label (single_label, pooled over the heads of a `per` variable). Labels without
+    a gold instance do not count.
+    """
+    scores = []
+    for variable in book.variables:
+        heads = [(k, h) for k, h in enumerate(book.heads) if h.variable == variable.id]
+        z = np.concatenate([logits[gold.coded[:, k]][:, h.slice] for k, h in heads])
+        y = np.concatenate([gold.values[gold.coded[:, k]][:, h.slice] for k, h in heads])
+        if not y.any():
+            continue
+        if variable.kind == "multi_label":
+            scores.append(
+                np.nanmean(
+                    [
+                        average_precision(z[:, k], y[:, k])
+                        for k in range(y.shape[1])
+                        if y[:, k].any()
+                    ]
+                )
+            )
+        else:
+            decided = np.eye(y.shape[1], dtype=bool)[z.argmax(axis=1)]
+            scores.append(macro_f1(decided, y))
+    return float(np.mean(scores)) if scores else math.nan
+
+
+def finetune(
+    model: SentenceClassifier,
+    *,
+    config: RunConfig,
+    book: Codebook,
+    train: Examples,
+    dev: Examples,
+    pad_id: int,
+    seed: int,
+    folder: Path,
+) -> Outcome:
+    """Fine-tune a model in place; continues from the last checkpoint below `folder`.
+
+    Args:
+        model: With a fresh or any linear layer; holds the best weights afterwards.
+        config: The run's config.
+        book: The codebook.
+        train: Training examples.
+        dev: Development examples, for early stopping and the choice of the checkpoint.
+        pad_id: Token id of padding.
+        seed: Training seed.
+        folder: For the Trainer's own checkpoints.
+
+    Returns:
+        How the training went.
+    """
+    from transformers import EarlyStoppingCallback, Trainer
+    from transformers.trainer_utils import get_last_checkpoint
+
+    _set_loss_weights(model, config.training, book, train.targets)
+    arguments = training_arguments(config, len(train.sentences), seed, folder)
+    # Sorted by length, since the Trainer evaluates in the order given.
+    order = np.argsort([len(s.ids) for s in dev.sentences], kind="stable")
+    callbacks = []
+    if config.training.patience is not None:
+        callbacks.append(EarlyStoppingCallback(config.training.patience))
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        data_collator=Collator(pad_id, model.uses_type_ids),
+        train_dataset=to_dataset(train.sentences, train.targets, train.factors),
+        eval_dataset=_ordered(dev, order),
+        compute_metrics=_metrics(dev.gold, order, book),
+        callbacks=callbacks,
+        optimizers=(_optimizer(model, config.training), None),
+    )
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    result = trainer.train(resume_from_checkpoint=last)
+    return _outcome(trainer, result)
+
+
+def _outcome(trainer: Trainer, result: Any) -> Outcome:
+    state = trainer.state
+    return Outcome(
+        epochs=float(state.epoch or 0),
+        steps=int(state.global_step),
+        best_score=float(state.best_metric if state.best_metric is not None else math.nan),
+        seconds=float(result.metrics["train_runtime"]),
+        precision="bfloat16" if trainer.args.bf16 else "float32",
+        device=trainer.args.device.type,
+    )
+
+
+def _ordered(examples: Examples, order: Any) -> Any:
+    targets = Targets(examples.targets.values[order], examples.targets.weights[order])
+    return to_dataset([examples.sentences[k] for k in order], targets, examples.factors[order])
+
+
+def _metrics(gold: LabelArray, order: Any, book: Codebook) -> Callable[[Any], dict[str, float]]:
+    ordered = LabelArray(gold.values[order], gold.coded[order])
+
+    def compute(result: Any) -> dict[str, float]:
+        logits = np.asarray(result.predictions, dtype=np.float64)
+        return {"score": development_score(logits, ordered, book)}
+
+    return compute
+
+
+def _set_loss_weights(
+    model: SentenceClassifier, config: TrainingConfig, book: Codebook, targets: Targets
+) -> None:
+    import torch
+
+    from framing.model.classifier import LossWeights
+
+    positive = class_weights(targets, book, config.class_weighting)
+    model.loss_weights = LossWeights(
+        heads=tuple(config.variable_weights.get(head.variable, 1.0) for head in book.heads),
+        positive=torch.tensor(positive, dtype=torch.float32),
+    )
+
+
+def training_arguments(
+    config: RunConfig, n_sentences: int, seed: int, folder: Path
+) -> TrainingArguments:
+    """The Trainer's arguments for a run config."""
+    from transformers import TrainingArguments
+
+    training = config.training
+    steps_an_epoch = math.ceil(n_sentences / (training.batch_size * training.accumulate))
+    every = max(1, math.ceil(steps_an_epoch / training.evaluations))
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=64,
+        gradient_accumulation_steps=training.accumulate,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        warmup_steps=training.warmup,
+        lr_scheduler_type="linear",
+        bf16=uses_bfloat16(training),
+        seed=seed,
+        data_seed=seed,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        label_names=["labels", "label_weights"],
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="score",
+        greater_is_better=True,
+        logging_strategy="steps",
+        logging_steps=every,
+        report_to=list(training.report_to) or "none",
+        run_name=f"{config.name}-s{seed}",
+        dataloader_pin_memory=False,
+    )
+
+
+def uses_bfloat16(training: TrainingConfig) -> bool:
+    """Whether to compute in bfloat16 on the device that the Trainer will use."""
+    import torch
+
+    if training.precision != "auto":
+        return training.precision == "bfloat16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    if torch.backends.mps.is_available():
+        return False
+    # Emulated bfloat16 is slower than float32; this asks for avx512_bf16, AMX or its Arm kin.
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _optimizer(model: SentenceClassifier, config: TrainingConfig) -> Any:
+    """AdamW with a learning rate that falls from the top layer down.
+
+    Howard and Ruder (2018), "Universal Language Model Fine-tuning", discriminative fine-tuning.
+    Biases and norms are not decayed, as in BERT's own fine-tuning.
+    """
+    import torch
+
+    depth = 1 + max(
+        (int(m.group(1)) for n, _ in model.named_parameters() if (m := _LAYER.search(n))),
+        default=0,
+    )
+    groups: dict[tuple[float, float], list[Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = config.learning_rate * config.layer_decay ** _levels_below_head(name, depth)
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+    )
+
+
+def _levels_below_head(name: str, depth: int) -> int:
+    if not name.startswith("encoder."):
+        return 0
+    match = _LAYER.search(name)
+    return depth - int(match.group(1)) if match else depth + 1
+
+
+def model_logits(
+    model: SentenceClassifier, sentences: Sequence[TokenizedSentence], pad_id: int
+) -> FloatArray:
+    """Logits in float32 on the device where the model is, shape (n, logits)."""
+    import torch
+
+    from framing.encoding import pad
+
+    device = next(model.parameters()).device
+    out = np.zeros((len(sentences), model.config.n_logits))
+    order = np.argsort([len(s.ids) for s in sentences], kind="stable")
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(order), 64):
+            rows = order[start : start + 64]
+            batch = pad((sentences[k] for k in rows), pad_id)
+            tensors = {name: torch.from_numpy(a).to(device) for name, a in batch.items()}
+            out[rows] = model(**tensors).logits.cpu().numpy()
+    return out

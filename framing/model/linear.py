@@ -1,0 +1,93 @@
+"""Logistic regression for every head of a codebook on given features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from framing.arrays import FloatArray, LabelArray
+from framing.codebook import Codebook, Head
+
+#: Log-odds given to a label that never, or always, occurs in the training data.
+_NEVER = -8.0
+
+
+@dataclass(frozen=True)
+class LinearHeads:
+    """A linear map from features to logits.
+
+    Attributes:
+        weights: Shape (features, logits).
+        bias: Shape (logits,).
+    """
+
+    weights: FloatArray
+    bias: FloatArray
+
+    def logits(self, features: Any) -> FloatArray:
+        """Logits of dense or sparse features of shape (n, features)."""
+        out: FloatArray = np.asarray(features @ self.weights) + self.bias
+        return out
+
+
+def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) -> LinearHeads:
+    """Fit one logistic regression a label (multi_label) or head (single_label).
+
+    Args:
+        features: Dense or sparse, shape (n, features).
+        gold: Labels of the same sentences; uncoded heads are left out.
+        book: The codebook.
+        c: Inverse strength of the L2 penalty.
+
+    Returns:
+        The fitted map.
+    """
+    weights = np.zeros((features.shape[1], book.n_logits))
+    bias = np.full(book.n_logits, _NEVER)
+    for column, head in enumerate(book.heads):
+        rows = np.flatnonzero(gold.coded[:, column])
+        if len(rows) == 0:
+            bias[head.slice] = 0
+            continue
+        x, y = features[rows], gold.values[rows][:, head.slice]
+        fit = _fit_sigmoids if head.kind == "multi_label" else _fit_softmax
+        weights[:, head.slice], bias[head.slice] = fit(x, y, c, head)
+    return LinearHeads(weights, bias)
+
+
+def _regression(x: Any, y: Any, c: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=c, max_iter=2000).fit(x, y)
+
+
+def _fit_sigmoids(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
+    weights = np.zeros((x.shape[1], len(head.labels)))
+    bias = np.full(len(head.labels), _NEVER)
+    for k in range(len(head.labels)):
+        if y[:, k].all():
+            bias[k] = -_NEVER
+        elif y[:, k].any():
+            fitted = _regression(x, y[:, k], c)
+            weights[:, k], bias[k] = fitted.coef_[0], fitted.intercept_[0]
+    return weights, bias
+
+
+def _fit_softmax(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
+    weights = np.zeros((x.shape[1], len(head.labels)))
+    bias = np.full(len(head.labels), _NEVER)
+    classes = y.argmax(axis=1)
+    seen = np.unique(classes)
+    if len(seen) == 1:
+        bias[seen[0]] = 0
+        return weights, bias
+    fitted = _regression(x, classes, c)
+    if len(seen) == 2:
+        # scikit-learn keeps one column for two classes: the log-odds of the second.
+        weights[:, seen[1]], bias[seen[1]] = fitted.coef_[0], fitted.intercept_[0]
+        bias[seen[0]] = 0
+    else:
+        weights[:, seen], bias[seen] = fitted.coef_.T, fitted.intercept_
+    return weights, bias

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from framing.arrays import LabelArray, label_array
+from framing.codebook import Codebook, parse_codebook
+from framing.decisions import calibrated_probabilities
+from framing.model.calibration import best_threshold, fit_decisions
+from framing.model.linear import fit_linear_heads
+
+ONE = parse_codebook("name: a\nvariables: [{id: v, kind: multi_label, labels: [{id: x}]}]")
+
+
+def draw(scale: float, shift: float, n: int = 4000) -> tuple[np.ndarray, LabelArray]:
+    """Labels drawn from sigmoid(scale * logit + shift)."""
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 2, (n, 1))
+    p = 1 / (1 + np.exp(-(scale * logits + shift)))
+    return logits, LabelArray(generator.random((n, 1)) < p, np.ones((n, 1), dtype=bool))
+
+
+def test_platt_scaling_finds_the_generating_parameters() -> None:
+    logits, gold = draw(0.5, -1.0)
+    fitted = fit_decisions(logits, gold, ONE)
+    assert fitted.scale[0] == pytest.approx(0.5, abs=0.06)
+    assert fitted.bias[0] == pytest.approx(-1.0, abs=0.12)
+    p = calibrated_probabilities(logits, ONE, fitted)
+    assert p.mean() == pytest.approx(gold.values.mean(), abs=0.005)
+
+
+def test_calibration_never_reverses_the_order() -> None:
+    logits, gold = draw(1.0, 0.0)
+    reversed_gold = LabelArray(~gold.values, gold.coded)
+    assert fit_decisions(logits, reversed_gold, ONE).scale[0] > 0
+
+
+def test_few_instances_keep_the_identity() -> None:
+    gold = LabelArray(np.array([[True]] * 4 + [[False]] * 50), np.ones((54, 1), dtype=bool))
+    fitted = fit_decisions(np.linspace(3, -3, 54)[:, None], gold, ONE)
+    assert (fitted.scale, fitted.bias, fitted.threshold) == ((1.0,), (0.0,), (0.5,))
+
+
+def test_temperature_of_a_softmax() -> None:
+    book = parse_codebook(
+        "name: a\nvariables: [{id: v, kind: single_label, labels: [{id: x}, {id: y}, {id: z}]}]"
+    )
+    generator = np.random.default_rng(1)
+    logits = generator.normal(0, 1, (5000, 3))
+    gumbel = generator.gumbel(size=logits.shape)
+    values = np.eye(3, dtype=bool)[(logits + gumbel).argmax(axis=1)]
+    fitted = fit_decisions(logits * 4, LabelArray(values, np.ones((5000, 1), dtype=bool)), book)
+    assert fitted.scale == pytest.approx((0.25,) * 3, abs=0.02)
+    assert fitted.bias == (0.0,) * 3
+
+
+def test_best_threshold_separates() -> None:
+    p = np.array([0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
+    gold = np.array([False, False, False, True, True, True])
+    assert 0.3 < best_threshold(p, gold) < 0.7
+
+
+def test_linear_heads_learn_every_kind_of_head(book: Codebook) -> None:
+    rows = [
+        {"topics": ("prices",), "view.prices": ("good",), "speaker": ("government",)},
+        {"topics": ("prices",), "view.prices": ("bad",), "speaker": ("opposition",)},
+        {"topics": ("jobs",), "view.jobs": ("open",), "speaker": ("opposition",)},
+        {"topics": (), "speaker": ("government",)},
+    ] * 5
+    features = np.tile(np.eye(4), (5, 1))
+    heads = fit_linear_heads(features, label_array(rows, book), book, c=100)
+    logits = heads.logits(np.eye(4))
+    assert (logits[:, 0] > 0).tolist() == [True, True, False, False]
+    assert (logits[:, 1] > 0).tolist() == [False, False, True, False]
+    assert logits[:2, 2:5].argmax(axis=1).tolist() == [0, 1]
+    # view.jobs only ever was "open": the head says so without a regression.
+    assert logits[:, 5:8].argmax(axis=1).tolist() == [2] * 4
+    assert logits[:, 8:].argmax(axis=1).tolist() == [0, 1, 1, 0]
+
+
+def test_linear_heads_without_any_coded_row(book: Codebook) -> None:
+    rows = [{"topics": ("prices",)}, {"topics": ()}]
+    heads = fit_linear_heads(np.eye(2), label_array(rows, book), book, c=1)
+    assert heads.bias[8:].tolist() == [0, 0]
+    assert heads.bias[1] < -5
