@@ -1,0 +1,1 @@
+"""Predictions and gold labels -> scores, with intervals, paired tests, calibration and slices."""

@@ -1,0 +1,223 @@
+"""Percentile bootstrap over documents, with the same resamples for every system.
+
+Sentences of one document resemble each other, so the unit that is drawn with replacement is the
+document with all its sentences (cluster bootstrap: Davison and Hinkley 1997, "Bootstrap Methods
+and their Application", section 3.8; Field and Welsh 2007, "Bootstrapping clustered data"). A
+resample is a row of multinomial weights, one a document: figures made of sums need one matrix
+product for all resamples, and average precision needs one sort.
+
+Row 0 of the weights is all ones. Whatever is computed from the weights therefore has the figure
+itself in row 0 and the resamples below, by one code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framing.arrays import BoolArray, FloatArray
+from framing.errors import DataError
+from framing.metrics.checks import IndexArray
+from framing.metrics.ranking import weighted_average_precision
+
+#: Weights gathered at one time: 32 MB of float64.
+_BLOCK = 4_000_000
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """Document weights of the data itself and of its resamples.
+
+    Attributes:
+        weights: Shape (1 + resamples, documents); row 0 is all ones, the others are how often
+            each document was drawn.
+        document: Shape (sentences,); the document of every sentence, as a column of `weights`.
+    """
+
+    weights: FloatArray
+    document: IndexArray
+
+    @classmethod
+    def draw(cls, documents: Sequence[str], n: int, rng: np.random.Generator) -> Resamples:
+        """Draw resamples.
+
+        Args:
+            documents: Document id of every sentence.
+            n: Number of resamples. Fewer than two documents give none, since nothing could vary.
+            rng: Source of the draws.
+
+        Returns:
+            The weights, the same for the same documents in the same order and the same `rng`.
+
+        Raises:
+            DataError: No sentences.
+        """
+        if not documents:
+            raise DataError("expected at least one sentence to score, found none")
+        _, document = np.unique(np.array(documents), return_inverse=True)
+        k = int(document.max()) + 1
+        drawn = rng.multinomial(k, np.full(k, 1 / k), size=n if k > 1 else 0)
+        weights = np.vstack([np.ones((1, k)), drawn.astype(np.float64)])
+        return cls(weights, document)
+
+    @property
+    def n_documents(self) -> int:
+        """Documents that are drawn from."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n(self) -> int:
+        """Resamples, without row 0."""
+        return len(self.weights) - 1
+
+    def total(self, values: NDArray[Any], rows: IndexArray) -> FloatArray:
+        """Weighted sums of values that belong to sentences.
+
+        Args:
+            values: Shape (units, ...).
+            rows: Shape (units,); the sentence of every unit.
+
+        Returns:
+            Shape (1 + resamples, ...).
+        """
+        flat = values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float64)
+        by_document = np.zeros((self.n_documents, flat.shape[1]))
+        np.add.at(by_document, self.document[rows], flat)
+        return (self.weights @ by_document).reshape(-1, *values.shape[1:])
+
+    def cells(self, cell: IndexArray, rows: IndexArray, n_cells: int) -> FloatArray:
+        """Weighted counts of units by cell.
+
+        Args:
+            cell: Shape (units,); from 0 to n_cells - 1.
+            rows: Shape (units,); the sentence of every unit.
+            n_cells: Number of cells.
+
+        Returns:
+            Shape (1 + resamples, n_cells).
+        """
+        return self.cell_totals(np.ones(len(cell)), cell, rows, n_cells)
+
+    def cell_totals(
+        self, values: FloatArray, cell: IndexArray, rows: IndexArray, n_cells: int
+    ) -> FloatArray:
+        """Weighted sums of values by cell, as `cells` with a value for every unit."""
+        flat = np.bincount(
+            self.document[rows] * n_cells + cell, values, minlength=self.n_documents * n_cells
+        )
+        return self.weights @ flat.reshape(self.n_documents, n_cells)
+
+    def average_precision(
+        self, gold: BoolArray, scores: FloatArray, rows: IndexArray
+    ) -> FloatArray:
+        """Average precision of one label.
+
+        Args:
+            gold: Shape (units,).
+            scores: Shape (units,).
+            rows: Shape (units,); the sentence of every unit.
+
+        Returns:
+            Shape (1 + resamples,); NaN where a resample has no gold instance.
+        """
+        document = self.document[rows]
+        blocks = [
+            weighted_average_precision(gold, scores, self.weights[block][:, document])
+            for block in self._blocks(len(rows))
+        ]
+        return np.concatenate(blocks)
+
+    def _blocks(self, units: int) -> Iterator[slice]:
+        step = max(1, _BLOCK // max(units, 1))
+        for start in range(0, len(self.weights), step):
+            yield slice(start, start + step)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A percentile interval.
+
+    Attributes:
+        low: Lower end, None where there were no resamples to take it from.
+        high: Upper end.
+        undefined: Resamples left out since the figure was undefined in them.
+    """
+
+    low: float | None
+    high: float | None
+    undefined: int
+
+
+def percentile_interval(values: FloatArray, confidence: float) -> Interval:
+    """Interval from the quantiles of the resampled figures.
+
+    Args:
+        values: Shape (1 + resamples,); row 0 is the figure itself. NaN is left out.
+        confidence: Such as 0.95.
+
+    Returns:
+        The interval; without ends where the figure or every resample is undefined.
+    """
+    resampled = values[1:]
+    defined = resampled[~np.isnan(resampled)]
+    undefined = len(resampled) - len(defined)
+    if np.isnan(values[0]) or not len(defined):
+        return Interval(None, None, undefined)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return Interval(float(low), float(high), undefined)
+
+
+def centred_interval(values: FloatArray, confidence: float) -> Interval:
+    """Percentile interval of a figure that resampling raises, moved back onto the figure.
+
+    A calibration error is a mean of absolute gaps, and the noise that resampling adds can only
+    widen a gap: the resampled errors lie around a mean above the error itself. The interval is
+    moved by that difference (the bootstrap's estimate of bias, Efron and Tibshirani 1993,
+    chapter 10) and cut off at 0.
+
+    Args:
+        values: Shape (1 + resamples,), as in `percentile_interval`; not negative.
+        confidence: Such as 0.95.
+
+    Returns:
+        The interval.
+    """
+    interval = percentile_interval(values, confidence)
+    if interval.low is None or interval.high is None:
+        return interval
+    shift = float(np.nanmean(values[1:]) - values[0])
+    return Interval(
+        max(0.0, interval.low - shift), max(0.0, interval.high - shift), interval.undefined
+    )
+
+
+def paired_p_value(differences: FloatArray) -> float:
+    """Two-sided p-value of a difference, from the paired bootstrap.
+
+    Both systems are scored on the same resamples, so what makes a resample hard for both cancels
+    in the difference d. With B resamples in which d is defined::
+
+        p = min(1, 2 * min((1 + #{d <= 0}) / (B + 1), (1 + #{d >= 0}) / (B + 1)))
+
+    This inverts the percentile interval: p falls below 0.05 about where the 95% interval leaves
+    out 0 (Efron and Tibshirani 1993, section 15.4 and chapter 16). The added ones keep p from 0,
+    which no number of resamples can show (Davison and Hinkley 1997, section 4.2); the smallest
+    p is 2 / (B + 1). A system against itself has p = 1.
+
+    Args:
+        differences: Shape (1 + resamples,); row 0 is the observed difference. NaN is left out.
+
+    Returns:
+        Between 0 and 1.
+    """
+    resampled = differences[1:]
+    defined = resampled[~np.isnan(resampled)]
+    share_low = (1 + int((defined <= 0).sum())) / (len(defined) + 1)
+    share_high = (1 + int((defined >= 0).sum())) / (len(defined) + 1)
+    return min(1.0, 2 * min(share_low, share_high))

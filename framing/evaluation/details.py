@@ -1,0 +1,365 @@
+"""What a report shows beside figures: curves, reliability, confusions, errors, slices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from framing.arrays import BoolArray, FloatArray
+from framing.codebook import Codebook, Head
+from framing.decisions import Decisions
+from framing.evaluation import schema
+from framing.evaluation.bootstrap import Resamples, percentile_interval
+from framing.evaluation.figures import macro_f1
+from framing.evaluation.units import (
+    Answers,
+    MultiUnits,
+    SingleUnits,
+    coded,
+    condition_present,
+    head_units,
+    multi_units,
+    variable_units,
+)
+from framing.metrics.calibration import BinSums, reliability_bins
+from framing.metrics.confusion import confusion_matrix
+from framing.metrics.counts import count
+from framing.metrics.ranking import precision_recall_curve
+from framing.records import Annotation, Sentence
+
+#: Points kept of a precision-recall curve.
+MOST_POINTS = 200
+
+
+def curves(
+    gold: Answers, model: Answers, book: Codebook, decisions: Decisions
+) -> Iterator[schema.PrecisionRecallCurve]:
+    """Precision-recall curves of every label of every multi_label head that was coded.
+
+    Args:
+        gold: Taken as true.
+        model: With probabilities.
+        book: The codebook.
+        decisions: Gives the thresholds to mark.
+
+    Yields:
+        One curve a label with at least one gold instance.
+    """
+    for head in book.heads:
+        if head.kind != "multi_label":
+            continue
+        units = multi_units(head, gold, model, book)
+        for k in np.flatnonzero(units.gold.any(axis=0)):
+            yield _curve(units, int(k), decisions.threshold[head.start + int(k)])
+
+
+def _curve(units: MultiUnits, k: int, threshold: float) -> schema.PrecisionRecallCurve:
+    gold = units.gold[:, k]
+    points = precision_recall_curve(gold, _probabilities(units)[:, k])
+    keep = _thinned(len(points.recall))
+    counts = count(units.gold, units.predicted)
+    tp, fp, fn = float(counts.tp[k]), float(counts.fp[k]), float(counts.fn[k])
+    return schema.PrecisionRecallCurve(
+        head=units.head,
+        label=units.labels[k],
+        precision=tuple(points.precision[keep].tolist()),
+        recall=tuple(points.recall[keep].tolist()),
+        threshold=threshold,
+        at_precision=tp / (tp + fp) if tp + fp else None,
+        at_recall=tp / (tp + fn) if tp + fn else None,
+        prevalence=float(gold.mean()),
+    )
+
+
+def _thinned(n: int) -> slice | list[int]:
+    """Which points of a curve to keep: evenly spaced, with both ends."""
+    if n <= MOST_POINTS:
+        return slice(None)
+    return [round(x) for x in np.linspace(0, n - 1, MOST_POINTS).tolist()]
+
+
+def reliability(
+    gold: Answers, model: Answers, book: Codebook, n_bins: int
+) -> Iterator[schema.Reliability]:
+    """Reliability of every variable's probabilities.
+
+    Args:
+        gold: Taken as true.
+        model: With probabilities.
+        book: The codebook.
+        n_bins: Bins of equal width; empty ones are left out.
+
+    Yields:
+        Of multi_label variables one a label and "" for all pooled; of single_label variables
+        "", the most probable label's probability against whether it is right.
+    """
+    for variable in book.variables:
+        units = variable_units(variable, gold, model, book)
+        probabilities = _probabilities(units)
+        if isinstance(units, SingleUnits):
+            right = probabilities.argmax(axis=1) == units.gold
+            sums = reliability_bins(right, probabilities.max(axis=1), n_bins)
+            yield schema.Reliability(variable.id, "", _filled(sums))
+            continue
+        for k, label in enumerate(units.labels):
+            sums = reliability_bins(units.gold[:, k], probabilities[:, k], n_bins)
+            yield schema.Reliability(variable.id, label, _filled(sums))
+        sums = reliability_bins(units.gold.ravel(), probabilities.ravel(), n_bins)
+        yield schema.Reliability(variable.id, "", _filled(sums))
+
+
+def _filled(sums: BinSums) -> tuple[schema.ReliabilityBin, ...]:
+    return tuple(
+        schema.ReliabilityBin(
+            low=float(sums.edges[m]),
+            high=float(sums.edges[m + 1]),
+            mean_probability=float(sums.probability[m] / sums.count[m]),
+            observed=float(sums.observed[m] / sums.count[m]),
+            count=int(sums.count[m]),
+        )
+        for m in np.flatnonzero(sums.count)
+    )
+
+
+def confusions(gold: Answers, model: Answers, book: Codebook) -> Iterator[schema.Confusion]:
+    """Confusion of every single_label variable.
+
+    Yields:
+        One matrix a variable, rows gold.
+    """
+    for variable in book.variables:
+        units = variable_units(variable, gold, model, book)
+        if isinstance(units, SingleUnits):
+            matrix = confusion_matrix(units.gold, units.predicted, len(units.labels))
+            rows = tuple(tuple(int(x) for x in row) for row in matrix)
+            yield schema.Confusion(variable.id, units.labels, rows)
+
+
+def prevalence(gold: Answers, model: Answers, book: Codebook) -> Iterator[schema.Prevalence]:
+    """Instances of every label in gold and in the decided labels.
+
+    Yields:
+        One a head and label; heads that depend on a label count where gold has it.
+    """
+    for head in book.heads:
+        units = head_units(head, gold, model, book)
+        if isinstance(units, MultiUnits):
+            there, given = units.gold.sum(axis=0), units.predicted.sum(axis=0)
+        else:
+            there = np.bincount(units.gold, minlength=len(units.labels))
+            given = np.bincount(units.predicted, minlength=len(units.labels))
+        for k, label in enumerate(units.labels):
+            yield schema.Prevalence(head.name, label, int(there[k]), int(given[k]), len(units.rows))
+
+
+def uncoded(gold: Answers, book: Codebook) -> dict[str, int]:
+    """Sentences in which a head applies but has no gold value.
+
+    Returns:
+        Head -> number, of all heads.
+    """
+    counts = {}
+    for head in book.heads:
+        missing = condition_present(head, gold.labels, book) & ~coded(head, gold.labels, book)
+        counts[head.name] = int(missing.sum())
+    return counts
+
+
+@dataclass(frozen=True)
+class _Mistake:
+    confidence: float
+    row: int
+    head: Head
+    gold: tuple[str, ...]
+    predicted: tuple[str, ...]
+    label: str
+    probability: float
+
+
+def confident_errors(
+    gold: Answers,
+    model: Answers,
+    book: Codebook,
+    sentences: Sequence[Sentence],
+    *,
+    annotations: Sequence[Annotation],
+    source_fields: Sequence[str],
+    most: int,
+) -> Iterator[schema.ConfidentError]:
+    """The wrong decisions that the model was surest of.
+
+    A wrongly given label is as confident as its probability p, a wrongly missing one as 1 - p.
+
+    Args:
+        gold: Taken as true.
+        model: With probabilities.
+        book: The codebook.
+        sentences: In the order of gold and model.
+        annotations: Of all coders.
+        source_fields: Metadata fields of which the first that is filled is shown.
+        most: How many.
+
+    Yields:
+        Most confident first; equally confident ones in the order of the sentences.
+    """
+    mistakes = [
+        m for head in book.heads for m in _mistakes(head_units(head, gold, model, book), head)
+    ]
+    mistakes.sort(key=lambda m: (-m.confidence, m.row))
+    coded_by: dict[str, list[Annotation]] = {}
+    for annotation in sorted(annotations, key=lambda a: a.coder):
+        coded_by.setdefault(annotation.sentence_id, []).append(annotation)
+    for mistake in mistakes[:most]:
+        sentence = sentences[mistake.row]
+        given = {a.coder: _given(a, mistake.head, book) for a in coded_by.get(sentence.id, [])}
+        source = next((v for f in source_fields if (v := sentence.metadata.get(f))), "")
+        yield _confident_error(mistake, sentence, source, given)
+
+
+def _confident_error(
+    mistake: _Mistake, sentence: Sentence, source: str, given: Mapping[str, str]
+) -> schema.ConfidentError:
+    return schema.ConfidentError(
+        sentence_id=sentence.id,
+        doc_id=sentence.doc_id,
+        text=sentence.text,
+        previous=sentence.previous,
+        source=source,
+        head=mistake.head.name,
+        gold=mistake.gold,
+        predicted=mistake.predicted,
+        label=mistake.label,
+        probability=mistake.probability,
+        coders={coder: text for coder, text in given.items() if text},
+    )
+
+
+def _mistakes(units: MultiUnits | SingleUnits, head: Head) -> Iterator[_Mistake]:
+    probabilities = _probabilities(units)
+    if isinstance(units, SingleUnits):
+        for i in np.flatnonzero(units.gold != units.predicted):
+            k = int(units.predicted[i])
+            p, label = float(probabilities[i, k]), units.labels[k]
+            truth = units.labels[int(units.gold[i])]
+            yield _Mistake(p, int(units.rows[i]), head, (truth,), (label,), label, p)
+        return
+    for i, k in np.argwhere(units.gold != units.predicted):
+        p = float(probabilities[i, k])
+        confidence = p if units.predicted[i, k] else 1 - p
+        gold, predicted = _names(units, units.gold[i]), _names(units, units.predicted[i])
+        row, label = int(units.rows[i]), units.labels[k]
+        yield _Mistake(confidence, row, head, gold, predicted, label, p)
+
+
+def _names(units: MultiUnits, flags: BoolArray) -> tuple[str, ...]:
+    return tuple(label for label, flag in zip(units.labels, flags, strict=True) if flag)
+
+
+def _given(annotation: Annotation, head: Head, book: Codebook) -> str:
+    """What a coder gave, as text; "" where he did not code the head."""
+    labels = annotation.values.get(head.name)
+    if labels is not None:
+        return ", ".join(labels) or "(none present)"
+    parent = annotation.values.get(book.variable(head.variable).per or "")
+    if parent is not None and head.condition not in parent:
+        return f"({head.condition} absent)"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSettings:
+    """Which parts of the data are scored on their own.
+
+    Attributes:
+        fields: Metadata fields.
+        least: Units that a part must have.
+        most: Parts kept, the largest of all fields.
+        confidence: Of the intervals.
+    """
+
+    fields: tuple[str, ...]
+    least: int
+    most: int
+    confidence: float
+
+
+def slices(
+    gold: Answers,
+    model: Answers,
+    book: Codebook,
+    sentences: Sequence[Sentence],
+    *,
+    resamples: Resamples,
+    settings: SliceSettings,
+) -> Iterator[schema.Slice]:
+    """The model's macro-F1 on parts of the data.
+
+    The resamples are those of all documents, so a part varies in size between them.
+
+    Args:
+        gold: Taken as true.
+        model: Of the same sentences.
+        book: The codebook.
+        sentences: In the order of gold and model.
+        resamples: Of the same sentences.
+        settings: Which parts.
+
+    Yields:
+        By field and value, largest first, then by variable; of a variable only where a part
+        has enough units. A part of one document has no interval.
+    """
+    units = [variable_units(v, gold, model, book) for v in book.variables]
+    for field, value in _slice_values(sentences, settings):
+        inside = np.array([s.metadata.get(field) == value for s in sentences])
+        for whole in units:
+            part = _select(whole, inside)
+            if len(part.rows) < settings.least:
+                continue
+            documents = len(np.unique(resamples.document[part.rows]))
+            values = macro_f1(part, resamples)
+            interval = percentile_interval(
+                values if documents > 1 else values[:1], settings.confidence
+            )
+            yield schema.Slice(
+                field=field,
+                value=value,
+                variable=part.variable,
+                n=len(np.unique(part.rows)),
+                documents=documents,
+                f1=None if np.isnan(values[0]) else float(values[0]),
+                low=interval.low,
+                high=interval.high,
+            )
+
+
+def _slice_values(sentences: Sequence[Sentence], settings: SliceSettings) -> list[tuple[str, str]]:
+    sizes = Counter(
+        (field, sentence.metadata[field])
+        for field in settings.fields
+        for sentence in sentences
+        if sentence.metadata.get(field)
+    )
+    large = [(n, key) for key, n in sizes.items() if n >= settings.least]
+    large.sort(key=lambda item: (-item[0], item[1]))
+    order = {field: k for k, field in enumerate(settings.fields)}
+    return sorted((key for _, key in large[: settings.most]), key=lambda key: order[key[0]])
+
+
+def _select(units: MultiUnits | SingleUnits, inside: BoolArray) -> MultiUnits | SingleUnits:
+    """The units that stand in some sentences; without probabilities, which slices do not need."""
+    keep = inside[units.rows]
+    rows = units.rows[keep]
+    if isinstance(units, MultiUnits):
+        gold, predicted = units.gold[keep], units.predicted[keep]
+        return replace(units, gold=gold, predicted=predicted, rows=rows, probabilities=None)
+    first, second = units.gold[keep], units.predicted[keep]
+    return replace(units, gold=first, predicted=second, rows=rows, probabilities=None)
+
+
+def _probabilities(units: MultiUnits | SingleUnits) -> FloatArray:
+    if units.probabilities is None:
+        raise ValueError("these units were made from people's labels, which have no probabilities")
+    return units.probabilities

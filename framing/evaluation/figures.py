@@ -1,0 +1,380 @@
+"""From units to figures, each with its value and its value in every resample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from framing.arrays import BoolArray, FloatArray
+from framing.codebook import Codebook
+from framing.evaluation import schema
+from framing.evaluation.bootstrap import Resamples, centred_interval, percentile_interval
+from framing.evaluation.units import (
+    Answers,
+    JointUnits,
+    MultiUnits,
+    PairUnits,
+    SingleUnits,
+    joint_units,
+    multi_units,
+    pair_units,
+    pool,
+    single_units,
+    variable_heads,
+)
+from framing.metrics.calibration import (
+    BinSums,
+    bin_edges,
+    bin_index,
+    binary_log_losses,
+    binary_squared_errors,
+    calibration_error_from_bins,
+    categorical_log_losses,
+    categorical_squared_errors,
+)
+from framing.metrics.checks import IndexArray
+from framing.metrics.confusion import accuracy, cohen_kappa, counts_of_confusion
+from framing.metrics.counts import Counts, f1, macro, pooled, precision, recall
+
+Key = tuple[str, str, str, str]
+
+_COUNT_METRICS = (("precision", precision), ("recall", recall), ("f1", f1))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure and its resamples.
+
+    Attributes:
+        metric: As in `schema.Score`.
+        variable: Variable id, or "all".
+        head: Head name, or "".
+        label: Label id, "macro", "micro", "pairs" or "".
+        values: Shape (1 + resamples,); row 0 is the figure itself, NaN where undefined.
+        support: Gold instances of the label, or units counted.
+        note: Why the value is missing or special, or "".
+    """
+
+    metric: str
+    variable: str
+    head: str
+    label: str
+    values: FloatArray
+    support: int
+    note: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What the figure is, without its value."""
+        return self.metric, self.variable, self.head, self.label
+
+
+def all_figures(
+    gold: Answers, answers: Answers, book: Codebook, resamples: Resamples, bins: int
+) -> list[Figure]:
+    """Every figure of one system or coder.
+
+    Args:
+        gold: Taken as true.
+        answers: Of the same sentences. Figures of probabilities are left out where it has none.
+        book: The codebook.
+        resamples: Of the same sentences.
+        bins: Of calibration errors.
+
+    Returns:
+        Variables in the codebook's order, then figures over all variables.
+    """
+    out: list[Figure] = []
+    for variable in book.variables:
+        heads = variable_heads(variable, book)
+        if variable.kind == "multi_label":
+            out += multi_figures(multi_units(heads[0], gold, answers, book), resamples, bins)
+            continue
+        parts = [single_units(head, gold, answers, book) for head in heads]
+        if variable.per is not None:
+            out += single_figures(pool(parts), resamples, bins)
+            out += pair_figures(pair_units(variable.id, gold, answers, book), resamples)
+        for part in parts:
+            out += single_figures(part, resamples, bins)
+    out.append(joint_figure(joint_units(gold, answers, book), resamples))
+    return out
+
+
+def multi_figures(units: MultiUnits, resamples: Resamples, bins: int) -> Iterator[Figure]:
+    """Figures of a multi_label head.
+
+    Yields:
+        precision, recall and f1 by label, macro and micro; exact_match; with probabilities
+        average_precision, brier, log_loss and calibration_error by label, macro and micro.
+    """
+    total = len(units.rows)
+    counts = _resampled_counts(units.gold, units.predicted, units.rows, resamples)
+    yield from _count_figures(counts, units, units.gold.sum(axis=0), total)
+    yield from _micro_figures(counts, units, "micro", total)
+    right = (units.gold == units.predicted).all(axis=1)
+    exact = _mean(right.astype(float), units.rows, resamples)
+    yield _figure("exact_match", units, "", exact, total)
+    if units.probabilities is not None:
+        yield from _ranking_figures(units, units.probabilities, resamples)
+        yield from _error_figures(units, units.probabilities, resamples)
+        yield from _calibration_figures(units, units.probabilities, resamples, bins)
+
+
+def single_figures(units: SingleUnits, resamples: Resamples, bins: int) -> Iterator[Figure]:
+    """Figures of a single_label head, or of the pooled heads of a `per` variable.
+
+    Yields:
+        precision, recall and f1 by label and macro; f1 micro, accuracy and kappa; with
+        probabilities brier, log_loss and calibration_error of the most probable label.
+    """
+    k, total = len(units.labels), len(units.rows)
+    confusion = _resampled_confusion(units, resamples)
+    counts = counts_of_confusion(confusion)
+    support = np.bincount(units.gold, minlength=k)
+    yield from _count_figures(counts, units, support, total)
+    yield _figure("f1", units, "micro", f1(pooled(counts))[:, 0], total)
+    yield _figure("accuracy", units, "", accuracy(confusion), total)
+    kappa = cohen_kappa(confusion)
+    note = "both sides give one label throughout" if total and np.isnan(kappa[0]) else ""
+    yield _figure("kappa", units, "", kappa, total, note=note)
+    if units.probabilities is not None:
+        yield from _softmax_figures(units, units.probabilities, resamples, bins)
+
+
+def macro_f1(units: MultiUnits | SingleUnits, resamples: Resamples) -> FloatArray:
+    """Macro-F1 alone, for slices.
+
+    Returns:
+        Shape (1 + resamples,).
+    """
+    if isinstance(units, MultiUnits):
+        counts = _resampled_counts(units.gold, units.predicted, units.rows, resamples)
+    else:
+        counts = counts_of_confusion(_resampled_confusion(units, resamples))
+    return macro(f1(counts))
+
+
+def pair_figures(units: PairUnits, resamples: Resamples) -> Iterator[Figure]:
+    """End-to-end precision, recall and f1 of (parent label, value) pairs, pooled."""
+    counts = _resampled_counts(units.gold, units.predicted, units.rows, resamples)
+    for metric, formula in _COUNT_METRICS:
+        values = formula(pooled(counts))[:, 0]
+        note = "no pair in gold or predictions" if np.isnan(values[0]) else ""
+        support = int(units.gold.sum())
+        yield Figure(metric, units.variable, "", "pairs", values, support, note)
+
+
+def joint_figure(units: JointUnits, resamples: Resamples) -> Figure:
+    """Share of fully coded sentences with every value right."""
+    total = len(units.rows)
+    values = _mean(units.right.astype(float), units.rows, resamples)
+    note = "" if total else "no sentence has everything coded"
+    return Figure("exact_match", "all", "", "", values, total, note)
+
+
+def average_figures(parts: Sequence[Sequence[Figure]]) -> list[Figure]:
+    """Mean of the same figures of several coders, in every resample.
+
+    Args:
+        parts: One sequence of figures a coder, all of the same keys.
+
+    Returns:
+        The means; a coder whose figure is undefined is left out of its mean.
+    """
+    out = []
+    for same in zip(*parts, strict=True):
+        values = macro(np.stack([figure.values for figure in same], axis=-1))
+        support = round(sum(figure.support for figure in same) / len(same))
+        defined = sum(not np.isnan(figure.values[0]) for figure in same)
+        note = f"mean of {defined} coders" if defined else same[0].note
+        out.append(replace(same[0], values=values, support=support, note=note))
+    return out
+
+
+def to_score(figure: Figure, confidence: float) -> schema.Score:
+    """A figure with its interval, as it is stored.
+
+    Args:
+        figure: With its resamples.
+        confidence: Of the interval.
+
+    Returns:
+        The score; the note names undefined resamples.
+    """
+    moved = figure.metric == "calibration_error"
+    interval = (centred_interval if moved else percentile_interval)(figure.values, confidence)
+    notes = [figure.note] if figure.note else []
+    if interval.undefined and interval.low is not None:
+        n = len(figure.values) - 1
+        notes.append(f"undefined in {interval.undefined} of {n} resamples, which are left out")
+    value = float(figure.values[0])
+    return schema.Score(
+        *figure.key,
+        None if np.isnan(value) else value,
+        interval.low,
+        interval.high,
+        figure.support,
+        "; ".join(notes),
+    )
+
+
+def _count_figures(
+    counts: Counts, units: MultiUnits | SingleUnits, support: IndexArray, total: int
+) -> Iterator[Figure]:
+    for metric, formula in _COUNT_METRICS:
+        values = formula(counts)
+        for k, label in enumerate(units.labels):
+            note = _label_note(metric, counts, k)
+            yield _figure(metric, units, label, values[:, k], int(support[k]), note=note)
+        note = _absent_note(values[0], units.labels)
+        yield _figure(metric, units, "macro", macro(values), total, note=note)
+
+
+def _micro_figures(counts: Counts, units: MultiUnits, label: str, total: int) -> Iterator[Figure]:
+    for metric, formula in _COUNT_METRICS:
+        values = formula(pooled(counts))[:, 0]
+        note = "no label in gold or predictions" if np.isnan(values[0]) else ""
+        yield _figure(metric, units, label, values, total, note=note)
+
+
+def _ranking_figures(
+    units: MultiUnits, probabilities: FloatArray, resamples: Resamples
+) -> Iterator[Figure]:
+    by_label = [
+        resamples.average_precision(units.gold[:, k], probabilities[:, k], units.rows)
+        for k in range(len(units.labels))
+    ]
+    support = units.gold.sum(axis=0)
+    for k, label in enumerate(units.labels):
+        note = "" if support[k] else "no gold instance"
+        yield _figure("average_precision", units, label, by_label[k], int(support[k]), note=note)
+    values = np.stack(by_label, axis=-1)
+    note, total = _absent_note(values[0], units.labels), len(units.rows)
+    yield _figure("average_precision", units, "macro", macro(values), total, note=note)
+    micro = resamples.average_precision(
+        units.gold.ravel(), probabilities.ravel(), np.repeat(units.rows, len(units.labels))
+    )
+    note = "" if support.any() else "no gold instance"
+    yield _figure("average_precision", units, "micro", micro, total, note=note)
+
+
+def _error_figures(
+    units: MultiUnits, probabilities: FloatArray, resamples: Resamples
+) -> Iterator[Figure]:
+    terms = {
+        "brier": binary_squared_errors(units.gold, probabilities),
+        "log_loss": binary_log_losses(units.gold, probabilities),
+    }
+    for metric, values in terms.items():
+        means = _mean(values, units.rows, resamples)
+        yield from _spread(metric, units, means, means.mean(axis=-1))
+
+
+def _calibration_figures(
+    units: MultiUnits, probabilities: FloatArray, resamples: Resamples, bins: int
+) -> Iterator[Figure]:
+    by_label = [
+        _resampled_bins(units.gold[:, k], probabilities[:, k], units.rows, resamples, bins)
+        for k in range(len(units.labels))
+    ]
+    values = np.stack([calibration_error_from_bins(b) for b in by_label], axis=-1)
+    together = BinSums(
+        by_label[0].edges,
+        np.sum([b.count for b in by_label], axis=0),
+        np.sum([b.probability for b in by_label], axis=0),
+        np.sum([b.observed for b in by_label], axis=0),
+    )
+    yield from _spread("calibration_error", units, values, calibration_error_from_bins(together))
+
+
+def _spread(
+    metric: str, units: MultiUnits, values: FloatArray, micro: FloatArray
+) -> Iterator[Figure]:
+    """Figures by label, their mean as macro, and the pooled one as micro."""
+    total = len(units.rows)
+    for k, label in enumerate(units.labels):
+        yield _figure(metric, units, label, values[:, k], int(units.gold[:, k].sum()))
+    yield _figure(metric, units, "macro", macro(values), total)
+    yield _figure(metric, units, "micro", micro, total)
+
+
+def _softmax_figures(
+    units: SingleUnits, probabilities: FloatArray, resamples: Resamples, bins: int
+) -> Iterator[Figure]:
+    total = len(units.rows)
+    squares = categorical_squared_errors(units.gold, probabilities)
+    yield _figure("brier", units, "", _mean(squares, units.rows, resamples), total)
+    losses = categorical_log_losses(units.gold, probabilities)
+    yield _figure("log_loss", units, "", _mean(losses, units.rows, resamples), total)
+    right = probabilities.argmax(axis=1) == units.gold
+    sums = _resampled_bins(right, probabilities.max(axis=1), units.rows, resamples, bins)
+    values = calibration_error_from_bins(sums)
+    yield _figure("calibration_error", units, "", values, total)
+
+
+def _figure(
+    metric: str,
+    units: MultiUnits | SingleUnits,
+    label: str,
+    values: FloatArray,
+    support: int,
+    *,
+    note: str = "",
+) -> Figure:
+    if not len(units.rows):
+        note = "no unit was coded"
+    return Figure(metric, units.variable, units.head, label, values, support, note)
+
+
+def _label_note(metric: str, counts: Counts, k: int) -> str:
+    tp, fp, fn = float(counts.tp[0, k]), float(counts.fp[0, k]), float(counts.fn[0, k])
+    if tp + fp + fn == 0:
+        return "neither gold nor predicted instances"
+    if metric == "precision" and tp + fp == 0:
+        return "nothing predicted, counted as 0"
+    if metric == "recall" and tp + fn == 0:
+        return "no gold instance, counted as 0"
+    return ""
+
+
+def _absent_note(values: FloatArray, labels: tuple[str, ...]) -> str:
+    absent = [label for label, value in zip(labels, values, strict=True) if np.isnan(value)]
+    return f"without absent labels: {', '.join(absent)}" if absent else ""
+
+
+def _resampled_counts(
+    gold: BoolArray, predicted: BoolArray, rows: IndexArray, resamples: Resamples
+) -> Counts:
+    tp = resamples.total(gold & predicted, rows)
+    fp = resamples.total(~gold & predicted, rows)
+    fn = resamples.total(gold & ~predicted, rows)
+    return Counts(tp, fp, fn, resamples.total(~gold & ~predicted, rows))
+
+
+def _resampled_confusion(units: SingleUnits, resamples: Resamples) -> FloatArray:
+    k = len(units.labels)
+    cells = resamples.cells(units.gold * k + units.predicted, units.rows, k * k)
+    return cells.reshape(-1, k, k)
+
+
+def _resampled_bins(
+    gold: BoolArray, probabilities: FloatArray, rows: IndexArray, resamples: Resamples, bins: int
+) -> BinSums:
+    edges = bin_edges(bins)
+    index = bin_index(probabilities, edges)
+    return BinSums(
+        edges,
+        resamples.cells(index, rows, bins),
+        resamples.cell_totals(probabilities, index, rows, bins),
+        resamples.cell_totals(gold.astype(np.float64), index, rows, bins),
+    )
+
+
+def _mean(values: FloatArray, rows: IndexArray, resamples: Resamples) -> FloatArray:
+    """Weighted mean over units, NaN in resamples without any."""
+    n = resamples.total(np.ones(len(rows)), rows)
+    n = n.reshape(-1, *[1] * (values.ndim - 1))
+    total = resamples.total(values, rows)
+    return np.where(n > 0, total / np.where(n > 0, n, 1.0), np.nan)

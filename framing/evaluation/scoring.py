@@ -1,0 +1,446 @@
+"""Predictions and gold -> scores: the one way to a `schema.Scores`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import framing
+from framing.arrays import FloatArray
+from framing.codebook import Codebook
+from framing.data.agreement import agreement
+from framing.decisions import Decisions
+from framing.errors import ConfigError, DataError, all_problems
+from framing.evaluation import ceiling, details, schema
+from framing.evaluation.bootstrap import Resamples, paired_p_value, percentile_interval
+from framing.evaluation.figures import Figure, Key, all_figures, to_score
+from framing.evaluation.units import Answers, people_answers, system_answers
+from framing.metrics.counts import ABSENT_RULE
+from framing.records import ADJUDICATOR, GOLD, Annotation, Prediction, Sentence
+
+#: Ids shown in one message.
+_MOST_IDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """How scores are made.
+
+    Attributes:
+        resamples: Of the bootstrap over documents; 0 gives figures without intervals.
+        confidence: Of the intervals, between 0 and 1.
+        seed: Of the bootstrap.
+        bins: Of calibration errors and reliability.
+        slice_fields: Metadata fields whose values are scored on their own.
+        slice_least: Units that such a part must have.
+        max_slices: Parts kept, the largest.
+        max_errors: Confident errors kept.
+    """
+
+    resamples: int = 1000
+    confidence: float = 0.95
+    seed: int = 0
+    bins: int = 10
+    slice_fields: tuple[str, ...] = ("source", "genre")
+    slice_least: int = 30
+    max_slices: int = 20
+    max_errors: int = 25
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: With all problems.
+        """
+        least = {"resamples": 0, "seed": 0, "bins": 1, "slice_least": 1, "max_slices": 0}
+        problems = [
+            f"{name} must be at least {low}, found {getattr(self, name)}"
+            for name, low in (least | {"max_errors": 0}).items()
+            if getattr(self, name) < low
+        ]
+        if not 0 < self.confidence < 1:
+            problems.append(f"confidence must be between 0 and 1, found {self.confidence}")
+        if problems:
+            raise ConfigError(all_problems("evaluation settings", problems))
+
+
+@dataclass(frozen=True, slots=True)
+class DataDescription:
+    """What the caller knows of the data and the sentences do not say.
+
+    Attributes:
+        name: Of the corpus or file.
+        split: Such as "test", or "all".
+        gold_rule: How gold was made from coders, in a sentence.
+        hash: SHA-256 of the sentences and annotations used.
+        adjudicator: Name under which decisions on disputed sentences stand among the
+            annotations; he is no coder in agreement and ceiling.
+    """
+
+    name: str
+    split: str
+    gold_rule: str
+    hash: str
+    adjudicator: str = ADJUDICATOR
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A model or baseline with its predictions.
+
+    Attributes:
+        name: As in `schema.SystemScores`.
+        kind: "model" or "baseline".
+        description: One sentence for people.
+        predictions: One for every sentence scored, in any order.
+    """
+
+    name: str
+    kind: schema.SystemKind
+    description: str
+    predictions: Sequence[Prediction]
+
+
+@dataclass(frozen=True)
+class _Material:
+    """Everything aligned with the sentences."""
+
+    book: Codebook
+    sentences: Sequence[Sentence]
+    annotations: Sequence[Annotation]
+    adjudicator: str
+    gold: Answers
+    answers: Mapping[str, Answers]
+    resamples: Resamples
+    settings: EvaluationSettings
+
+    @property
+    def coder_annotations(self) -> list[Annotation]:
+        """Annotations of coders, without adjudicator."""
+        return [a for a in self.annotations if a.coder != self.adjudicator]
+
+
+def evaluate_systems(
+    *,
+    run: str,
+    bundle: str,
+    book: Codebook,
+    data: DataDescription,
+    sentences: Sequence[Sentence],
+    annotations: Sequence[Annotation],
+    gold: Sequence[Annotation],
+    systems: Sequence[System],
+    decisions: Decisions,
+    settings: EvaluationSettings,
+    leakage: schema.Leakage | None,
+    facts: Mapping[str, str],
+) -> schema.Scores:
+    """Score systems against gold and the coders against each other.
+
+    Args:
+        run: Name of the run.
+        bundle: Hash of the bundle that made the model's predictions.
+        book: The codebook.
+        data: What is scored.
+        sentences: The sentences scored, each once.
+        annotations: Of all coders; those of other sentences and of `GOLD` are passed over.
+        gold: One for every sentence. Heads it leaves uncoded are not scored there.
+        systems: The model first, then baselines.
+        decisions: Of the model; gives the thresholds marked on curves.
+        settings: Resamples, bins, slices.
+        leakage: Of the sentences against the training data, None where unknown.
+        facts: For the report's head; warnings are added to them.
+
+    Returns:
+        The scores, the same for the same input and seed whatever the order of predictions.
+
+    Raises:
+        DataError: Ids do not match, or predictions do not fit the codebook.
+    """
+    _check_systems(systems)
+    material = _material(
+        book=book,
+        data=data,
+        sentences=sentences,
+        annotations=annotations,
+        gold=gold,
+        systems=systems,
+        settings=settings,
+    )
+    return _scores(
+        material,
+        systems,
+        run=run,
+        bundle=bundle,
+        data=data,
+        decisions=decisions,
+        leakage=leakage,
+        facts=facts,
+    )
+
+
+def _material(
+    *,
+    book: Codebook,
+    data: DataDescription,
+    sentences: Sequence[Sentence],
+    annotations: Sequence[Annotation],
+    gold: Sequence[Annotation],
+    systems: Sequence[System],
+    settings: EvaluationSettings,
+) -> _Material:
+    ids = _unique_ids((s.id for s in sentences), "sentences")
+    wanted = set(ids)
+    rng = np.random.default_rng(settings.seed)
+    return _Material(
+        book=book,
+        sentences=sentences,
+        annotations=[a for a in annotations if a.sentence_id in wanted and a.coder != GOLD],
+        adjudicator=data.adjudicator,
+        gold=people_answers(_aligned_gold(gold, ids), book),
+        answers={
+            s.name: system_answers(_aligned_predictions(s, ids), book, s.name) for s in systems
+        },
+        resamples=Resamples.draw([s.doc_id for s in sentences], settings.resamples, rng),
+        settings=settings,
+    )
+
+
+def _scores(
+    material: _Material,
+    systems: Sequence[System],
+    *,
+    run: str,
+    bundle: str,
+    data: DataDescription,
+    decisions: Decisions,
+    leakage: schema.Leakage | None,
+    facts: Mapping[str, str],
+) -> schema.Scores:
+    book, gold = material.book, material.gold
+    model = material.answers[systems[0].name]
+    figures = _figures(material)
+    return schema.Scores(
+        run=run,
+        bundle=bundle,
+        codebook=book.to_dict(),
+        data=_data(material, data),
+        signature=_signature(material),
+        systems=tuple(_system_scores(systems, figures, material.settings.confidence)),
+        comparisons=tuple(_comparisons(figures, book, material.settings.confidence)),
+        curves=tuple(details.curves(gold, model, book, decisions)),
+        reliability=tuple(details.reliability(gold, model, book, material.settings.bins)),
+        confusions=tuple(details.confusions(gold, model, book)),
+        errors=tuple(_errors(material, model)),
+        agreement=tuple(_agreement(material)),
+        prevalence=tuple(details.prevalence(gold, model, book)),
+        slices=tuple(_slices(material, model)),
+        leakage=leakage,
+        facts={**facts, **_warnings(material)},
+    )
+
+
+def _figures(material: _Material) -> dict[str, list[Figure]]:
+    """System name -> its figures, the model first, the coders last."""
+    out = {
+        name: all_figures(
+            material.gold, answers, material.book, material.resamples, material.settings.bins
+        )
+        for name, answers in material.answers.items()
+    }
+    coders = ceiling.coder_figures(
+        material.coder_annotations, material.sentences, material.book, material.resamples
+    )
+    if coders:
+        out[ceiling.NAME] = coders
+    return out
+
+
+def _system_scores(
+    systems: Sequence[System], figures: Mapping[str, Sequence[Figure]], confidence: float
+) -> Iterator[schema.SystemScores]:
+    for system in systems:
+        scores = tuple(to_score(f, confidence) for f in figures[system.name])
+        yield schema.SystemScores(system.name, system.kind, system.description, scores)
+    if ceiling.NAME in figures:
+        yield schema.SystemScores(
+            ceiling.NAME,
+            "ceiling",
+            "Each coder against the gold of the other coders, averaged over coders.",
+            tuple(to_score(f, confidence) for f in figures[ceiling.NAME]),
+        )
+
+
+def _comparisons(
+    figures: Mapping[str, Sequence[Figure]], book: Codebook, confidence: float
+) -> Iterator[schema.Comparison]:
+    (_, first), *others = figures.items()
+    model = {figure.key: figure for figure in first}
+    for name, theirs in others:
+        other = {figure.key: figure for figure in theirs}
+        for key in _compared(book):
+            if key in model and key in other:
+                differences = model[key].values - other[key].values
+                yield from _comparison(name, key, differences, confidence)
+
+
+def _comparison(
+    name: str, key: Key, differences: FloatArray, confidence: float
+) -> Iterator[schema.Comparison]:
+    """One comparison, or none where the difference or all its resamples are undefined."""
+    interval = percentile_interval(differences, confidence)
+    if interval.low is None or interval.high is None:
+        return
+    metric, variable, _, label = key
+    yield schema.Comparison(
+        other=name,
+        metric=metric,
+        variable=variable,
+        label=label,
+        difference=float(differences[0]),
+        low=interval.low,
+        high=interval.high,
+        p_value=paired_p_value(differences),
+    )
+
+
+def _compared(book: Codebook) -> Iterator[Key]:
+    """The figures on which systems are compared."""
+    for variable in book.variables:
+        head = variable.id if variable.per is None else ""
+        yield ("f1", variable.id, head, "macro")
+        if variable.kind == "multi_label":
+            for label in variable.label_ids:
+                yield ("f1", variable.id, head, label)
+            yield ("average_precision", variable.id, head, "macro")
+
+
+def _errors(material: _Material, model: Answers) -> Iterator[schema.ConfidentError]:
+    settings = material.settings
+    return details.confident_errors(
+        material.gold,
+        model,
+        material.book,
+        material.sentences,
+        annotations=material.annotations,
+        source_fields=settings.slice_fields,
+        most=settings.max_errors,
+    )
+
+
+def _slices(material: _Material, model: Answers) -> Iterator[schema.Slice]:
+    settings = material.settings
+    parts = details.SliceSettings(
+        settings.slice_fields, settings.slice_least, settings.max_slices, settings.confidence
+    )
+    return details.slices(
+        material.gold,
+        model,
+        material.book,
+        material.sentences,
+        resamples=material.resamples,
+        settings=parts,
+    )
+
+
+def _agreement(material: _Material) -> Iterator[schema.Agreement]:
+    if len({a.coder for a in material.coder_annotations}) < 2:
+        return
+    for found in agreement(material.annotations, material.book, material.adjudicator):
+        yield schema.Agreement(
+            found.variable, found.head, found.label, found.alpha, found.units, found.coders
+        )
+
+
+def _data(material: _Material, data: DataDescription) -> schema.Data:
+    return schema.Data(
+        name=data.name,
+        split=data.split,
+        sentences=len(material.sentences),
+        documents=material.resamples.n_documents,
+        coders=tuple(sorted({a.coder for a in material.coder_annotations})),
+        gold_rule=data.gold_rule,
+        hash=data.hash,
+        uncoded=details.uncoded(material.gold, material.book),
+    )
+
+
+def _signature(material: _Material) -> schema.Signature:
+    return schema.Signature(
+        labels=(),
+        absent=ABSENT_RULE,
+        n=len(material.sentences),
+        documents=material.resamples.n_documents,
+        resamples=material.resamples.n,
+        confidence=material.settings.confidence,
+        seed=material.settings.seed,
+        version=framing.__version__,
+    )
+
+
+def _warnings(material: _Material) -> dict[str, str]:
+    if material.resamples.n_documents > 1:
+        return {}
+    return {
+        "warning_documents": "All sentences stand in one document, so there are no intervals "
+        "and no comparisons: they need documents to resample."
+    }
+
+
+def _check_systems(systems: Sequence[System]) -> None:
+    if not systems or systems[0].kind != "model":
+        found = f"{systems[0].name!r} ({systems[0].kind})" if systems else "no systems"
+        raise DataError(f"expected the model as first system to score, found {found}")
+    names = Counter([ceiling.NAME, *(s.name for s in systems)])
+    twice = [name for name, n in names.items() if n > 1]
+    if twice:
+        raise DataError(
+            f"system names must differ and {ceiling.NAME!r} is kept for the coders; "
+            f"found more than once: {', '.join(twice)}"
+        )
+
+
+def _unique_ids(ids: Iterable[str], what: str) -> list[str]:
+    out = list(ids)
+    twice = [sentence_id for sentence_id, n in Counter(out).items() if n > 1]
+    if twice:
+        raise DataError(
+            f"{what}: expected every sentence once, found more than once: {_some(twice)}"
+        )
+    return out
+
+
+def _aligned_predictions(system: System, ids: Sequence[str]) -> list[Prediction]:
+    what = f"predictions of {system.name!r}"
+    _check_ids(_unique_ids((p.sentence_id for p in system.predictions), what), ids, what)
+    by_id = {p.sentence_id: p for p in system.predictions}
+    return [by_id[sentence_id] for sentence_id in ids]
+
+
+def _aligned_gold(gold: Sequence[Annotation], ids: Sequence[str]) -> list[Annotation]:
+    _check_ids(_unique_ids((a.sentence_id for a in gold), "gold"), ids, "gold")
+    by_id = {a.sentence_id: a for a in gold}
+    return [by_id[sentence_id] for sentence_id in ids]
+
+
+def _check_ids(found: Sequence[str], expected: Sequence[str], what: str) -> None:
+    have, wanted = set(found), set(expected)
+    missing = [i for i in expected if i not in have]
+    extra = [i for i in found if i not in wanted]
+    problems = []
+    if missing:
+        problems.append(f"{len(missing)} sentence(s) missing: {_some(missing)}")
+    if extra:
+        problems.append(f"{len(extra)} not among the sentences scored: {_some(extra)}")
+    if problems:
+        raise DataError(
+            all_problems(f"{what}: expected one for each of {len(expected)} sentences", problems)
+        )
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
+    return ", ".join(ids[:_MOST_IDS]) + more

@@ -1,0 +1,75 @@
+"""Metrics as pure functions over NumPy arrays.
+
+Three types of input are kept apart and nothing guesses which it was given: *labels* are Boolean
+arrays or label indices, *probabilities* are floats in [0, 1], *scores* are any finite floats of
+which only the order counts. Every function checks shapes and types, counts, then reduces.
+"""
+
+from framing.metrics.calibration import (
+    BinSums,
+    binary_brier,
+    binary_calibration_error,
+    binary_log_loss,
+    binary_log_losses,
+    binary_squared_errors,
+    calibration_error_from_bins,
+    categorical_brier,
+    categorical_log_loss,
+    categorical_log_losses,
+    categorical_squared_errors,
+    reliability_bins,
+    top_label_calibration_error,
+)
+from framing.metrics.confusion import accuracy, cohen_kappa, confusion_matrix, counts_of_confusion
+from framing.metrics.counts import (
+    ABSENT_RULE,
+    Counts,
+    count,
+    exact_match,
+    f1,
+    macro,
+    pooled,
+    precision,
+    recall,
+)
+from framing.metrics.ranking import (
+    CurvePoints,
+    average_precision,
+    micro_average_precision,
+    precision_recall_curve,
+    weighted_average_precision,
+)
+
+__all__ = [
+    "ABSENT_RULE",
+    "BinSums",
+    "Counts",
+    "CurvePoints",
+    "accuracy",
+    "average_precision",
+    "binary_brier",
+    "binary_calibration_error",
+    "binary_log_loss",
+    "binary_log_losses",
+    "binary_squared_errors",
+    "calibration_error_from_bins",
+    "categorical_brier",
+    "categorical_log_loss",
+    "categorical_log_losses",
+    "categorical_squared_errors",
+    "cohen_kappa",
+    "confusion_matrix",
+    "count",
+    "counts_of_confusion",
+    "exact_match",
+    "f1",
+    "macro",
+    "micro_average_precision",
+    "pooled",
+    "precision",
+    "precision_recall_curve",
+    "recall",
+    "reliability_bins",
+    "top_label_calibration_error",
+    "weighted_average_precision",
+]
