@@ -25,7 +25,7 @@ class _RunNames:
     bundle: str = "bundle"
     baselines: str = "baselines"
     predictions: str = "predictions"
-    gold: str = "gold"
+    evaluations: str = "evaluations"
     scores: str = "scores.json"
     report_html: str = "report.html"
     report_markdown: str = "report.md"
@@ -48,6 +48,7 @@ class _BaselineNames:
     table: str = "table.json"
     arrays: str = "linear.npz"
     decisions: str = "decisions.json"
+    encoder: str = "encoder.onnx"
 
 
 RUN = _RunNames()
@@ -153,6 +154,23 @@ def write_manifest(folder: Path, name: str, leave_out: Iterable[str] = ()) -> st
     text = "".join(lines)
     write_text(folder / name, text)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def update_manifest(folder: Path, name: str, files: Iterable[str]) -> None:
+    """Give files that were written again their new hashes in a manifest.
+
+    Args:
+        folder: What the manifest describes.
+        name: The manifest's name.
+        files: Paths relative to the folder; lines of other files stay as they are.
+    """
+    path = folder / name
+    pairs = (line.partition("  ")[::2] for line in path.read_text(encoding="utf-8").splitlines())
+    hashes = {relative: found for found, relative in pairs}
+    hashes |= {relative: sha256_file(folder / relative) for relative in files}
+    # The order of paths, as in `write_manifest`.
+    ordered = sorted(hashes, key=Path)
+    write_text(path, "".join(f"{hashes[relative]}  {relative}\n" for relative in ordered))
 
 
 def check_manifest(folder: Path, name: str) -> str:

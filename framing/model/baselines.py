@@ -228,7 +228,7 @@ def _keyword_logits(folder: Path, inputs: Inputs) -> FloatArray:
     stored = read_json(folder / BASELINE.table)
     book = inputs.book
     counts = keyword_counts(inputs.sentences, book)
-    logits = np.where(counts > 0, stored["hit"], stored["miss"])
+    logits: FloatArray = np.where(counts > 0, stored["hit"], stored["miss"])
     for head in book.heads:
         if head.kind == "single_label":
             # The label with most matches, the majority where none matches.

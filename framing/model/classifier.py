@@ -186,10 +186,16 @@ def load_classifier(folder: Path, attention: str = "eager") -> SentenceClassifie
     model: SentenceClassifier = SentenceClassifier.from_pretrained(
         folder, attn_implementation=attention, local_files_only=True, dtype=torch.float32
     )
-    return model.eval()
+    model.eval()
+    return model
 
 
 def freeze_embeddings(model: SentenceClassifier) -> None:
     """Keep the encoder's embedding tables as they are."""
     for parameter in model.encoder.get_input_embeddings().parameters():
         parameter.requires_grad_(False)
+
+
+# So that transformers' Auto classes know a checkpoint once this module is imported.
+AutoConfig.register(SentenceClassifierConfig.model_type, SentenceClassifierConfig)
+AutoModel.register(SentenceClassifierConfig, SentenceClassifier)

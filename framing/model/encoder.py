@@ -79,7 +79,8 @@ def load_encoder(source: EncoderSource, attention: str) -> PreTrainedModel:
     """
     from transformers import AutoModel
 
-    return _load(AutoModel, source, attn_implementation=attention)
+    model: PreTrainedModel = _load(AutoModel, source, attn_implementation=attention)
+    return model
 
 
 def load_fast_tokenizer(source: EncoderSource) -> Any:

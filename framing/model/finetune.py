@@ -15,11 +15,11 @@ from framing.arrays import FloatArray, LabelArray
 from framing.codebook import Codebook
 from framing.config import RunConfig, TrainingConfig
 from framing.encoding import TokenizedSentence
-from framing.metrics import average_precision, macro_f1
-from framing.model.dataset import Collator, Targets, class_weights, to_dataset
+from framing.metrics import average_precision, count, f1, macro
+from framing.model.dataset import Collator, Targets, class_weights, hard_targets, to_dataset
 
 if TYPE_CHECKING:
-    from transformers import Trainer, TrainingArguments
+    from transformers import Trainer, TrainerCallback, TrainingArguments
 
     from framing.model.classifier import SentenceClassifier
 
@@ -54,6 +54,7 @@ class Outcome:
         seconds: Time of the last (or only) uninterrupted stretch.
         precision: bfloat16 or float32.
         device: Such as cpu or cuda.
+        is_main_process: False in all but one process of a torchrun.
     """
 
     epochs: float
@@ -62,6 +63,7 @@ class Outcome:
     seconds: float
     precision: str
     device: str
+    is_main_process: bool
 
 
 def development_score(logits: FloatArray, gold: LabelArray, book: Codebook) -> float:
@@ -79,18 +81,11 @@ def development_score(logits: FloatArray, gold: LabelArray, book: Codebook) -> f
         if not y.any():
             continue
         if variable.kind == "multi_label":
-            scores.append(
-                np.nanmean(
-                    [
-                        average_precision(z[:, k], y[:, k])
-                        for k in range(y.shape[1])
-                        if y[:, k].any()
-                    ]
-                )
-            )
+            present = y.any(axis=0)
+            scores.append(average_precision(y[:, present], z[:, present]).mean())
         else:
             decided = np.eye(y.shape[1], dtype=bool)[z.argmax(axis=1)]
-            scores.append(macro_f1(decided, y))
+            scores.append(macro(f1(count(y, decided))))
     return float(np.mean(scores)) if scores else math.nan
 
 
@@ -125,9 +120,7 @@ def finetune(
 
     _set_loss_weights(model, config.training, book, train.targets)
     arguments = training_arguments(config, len(train.sentences), seed, folder)
-    # Sorted by length, since the Trainer evaluates in the order given.
-    order = np.argsort([len(s.ids) for s in dev.sentences], kind="stable")
-    callbacks = []
+    callbacks: list[TrainerCallback] = []
     if config.training.patience is not None:
         callbacks.append(EarlyStoppingCallback(config.training.patience))
     trainer = Trainer(
@@ -135,8 +128,8 @@ def finetune(
         args=arguments,
         data_collator=Collator(pad_id, model.uses_type_ids),
         train_dataset=to_dataset(train.sentences, train.targets, train.factors),
-        eval_dataset=_ordered(dev, order),
-        compute_metrics=_metrics(dev.gold, order, book),
+        eval_dataset=to_dataset(dev.sentences, hard_targets(dev.gold), dev.factors),
+        compute_metrics=_metrics(book),
         callbacks=callbacks,
         optimizers=(_optimizer(model, config.training), None),
     )
@@ -154,20 +147,17 @@ def _outcome(trainer: Trainer, result: Any) -> Outcome:
         seconds=float(result.metrics["train_runtime"]),
         precision="bfloat16" if trainer.args.bf16 else "float32",
         device=trainer.args.device.type,
+        is_main_process=trainer.is_world_process_zero(),
     )
 
 
-def _ordered(examples: Examples, order: Any) -> Any:
-    targets = Targets(examples.targets.values[order], examples.targets.weights[order])
-    return to_dataset([examples.sentences[k] for k in order], targets, examples.factors[order])
-
-
-def _metrics(gold: LabelArray, order: Any, book: Codebook) -> Callable[[Any], dict[str, float]]:
-    ordered = LabelArray(gold.values[order], gold.coded[order])
-
+def _metrics(book: Codebook) -> Callable[[Any], dict[str, float]]:
     def compute(result: Any) -> dict[str, float]:
+        # The Trainer groups by length here too, so only its own labels are in the right order.
+        labels, weights = result.label_ids
+        gold = LabelArray(np.asarray(labels) > 0.5, np.asarray(weights) > 0)
         logits = np.asarray(result.predictions, dtype=np.float64)
-        return {"score": development_score(logits, ordered, book)}
+        return {"score": development_score(logits, gold, book)}
 
     return compute
 
@@ -206,6 +196,8 @@ def training_arguments(
         warmup_steps=training.warmup,
         lr_scheduler_type="linear",
         bf16=uses_bfloat16(training),
+        # Without an accelerator transformers refuses bf16 unless told that the CPU is meant.
+        use_cpu=device_type() == "cpu",
         seed=seed,
         data_seed=seed,
         train_sampling_strategy="group_by_length",
@@ -227,15 +219,23 @@ def training_arguments(
     )
 
 
+def device_type() -> str:
+    """Type of the device that the Trainer will use: cuda, mps, xpu, ... or cpu."""
+    import torch
+
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return "cpu" if accelerator is None else accelerator.type
+
+
 def uses_bfloat16(training: TrainingConfig) -> bool:
     """Whether to compute in bfloat16 on the device that the Trainer will use."""
     import torch
 
     if training.precision != "auto":
         return training.precision == "bfloat16"
-    if torch.cuda.is_available():
+    if device_type() == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    if torch.backends.mps.is_available():
+    if device_type() != "cpu":
         return False
     # Emulated bfloat16 is slower than float32; this asks for avx512_bf16, AMX or its Arm kin.
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

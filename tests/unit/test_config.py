@@ -70,7 +70,7 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
 def test_missing_file_and_bad_override(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such config file"):
         load_config(tmp_path / "none.yaml")
-    with pytest.raises(ConfigError, match="expected section.key=value"):
+    with pytest.raises(ConfigError, match=r"expected section\.key=value"):
         load_config(write(tmp_path, MINIMAL), ["training.epochs"])
     with pytest.raises(ConfigError, match="'name' is a value, not a section"):
         load_config(write(tmp_path, MINIMAL), ["name.x=1"])

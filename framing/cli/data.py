@@ -1,0 +1,272 @@
+"""`framing data audit|split`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framing.errors import ConfigError, DataError, DependencyError
+from framing.records import ADJUDICATOR
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from framing.data.corpus import Corpus
+    from framing.data.leakage import LeakageReport
+    from framing.data.splits import Splits
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    audit = actions.add_parser(
+        "audit",
+        help="print counts, label shares, agreement and leakage",
+        description="Print counts, label shares, coders' agreement and leakage across splits.",
+    )
+    _add_corpus(audit)
+    audit.add_argument("--splits", type=Path, help="split manifest; a bundled corpus has its own")
+    audit.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help="also count by this metadata field, such as source",
+    )
+    split = actions.add_parser(
+        "split",
+        help="divide documents into train, dev and test",
+        description="Divide documents into train, dev and test with like shares of every label.",
+    )
+    _add_corpus(split)
+    split.add_argument("--out", type=Path, required=True, help="manifest to write (JSON)")
+    split.add_argument(
+        "--fractions",
+        type=_fractions,
+        default="70,10,20",
+        metavar="TRAIN,DEV,TEST",
+        help="shares of the sentences in percent (default: 70,10,20)",
+    )
+    split.add_argument("--seed", type=int, default=0, help="decides ties (default: 0)")
+    split.add_argument(
+        "--stratify",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help="keep the shares of this metadata field alike too; may be given again",
+    )
+    split.add_argument("--overwrite", action="store_true", help="replace an existing manifest")
+
+
+def _add_corpus(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "corpus", help="a file, a folder with sentences.* and annotations.*, or a bundled corpus"
+    )
+    parser.add_argument("--codebook", type=Path, help="codebook (YAML); needed for your own data")
+    parser.add_argument("--columns", type=Path, help="YAML file that says which column holds what")
+    parser.add_argument(
+        "--adjudicator", default=ADJUDICATOR, help=f"final coder (default: {ADJUDICATOR})"
+    )
+
+
+def _fractions(text: str) -> dict[str, float]:
+    from framing.data.splits import NAMES
+
+    try:
+        shares = [float(part) / 100 for part in text.split(",")]
+    except ValueError:
+        shares = []
+    if len(shares) != len(NAMES) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise argparse.ArgumentTypeError(
+            f"expected three percentages that sum to 100, such as 70,10,20; found {text!r}"
+        )
+    return dict(zip(NAMES, shares, strict=True))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    if args.action == "split":
+        from framing.artifacts import refuse_existing
+
+        refuse_existing(args.out, args.overwrite)
+    corpus = _load(args)
+    return _audit(corpus, args) if args.action == "audit" else _split(corpus, args)
+
+
+def _load(args: argparse.Namespace) -> Corpus:
+    from framing.codebook import load_codebook
+    from framing.corpora import BUNDLED
+    from framing.data.bundled import load_bundled
+    from framing.data.readers import read_corpus
+
+    path = Path(args.corpus)
+    if args.corpus in BUNDLED and args.codebook is None and not path.exists():
+        return load_bundled(args.corpus)
+    if args.codebook is None:
+        raise DataError(
+            f"{args.corpus}: give the codebook of your data with --codebook FILE, or the name of a "
+            f"bundled corpus: {', '.join(BUNDLED)}"
+        )
+    return read_corpus(path, load_codebook(args.codebook), _columns(args.columns))
+
+
+def _columns(path: Path | None) -> Any:
+    import yaml
+
+    from framing.data.columns import ColumnMapping
+
+    if path is None:
+        return None
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: expected `field: column` lines, found {value!r}")
+    return ColumnMapping.from_dict(value.get("columns", value))
+
+
+def _console() -> Console:
+    """A console that does not cut tables off when they go into a file."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
+
+
+def _split(corpus: Corpus, args: argparse.Namespace) -> int:
+    from framing.data.gold import gold_annotations
+    from framing.data.splits import make_splits, save_splits
+
+    gold = gold_annotations(corpus.annotations, corpus.codebook, args.adjudicator)
+    splits = make_splits(corpus, gold, args.fractions, args.seed, tuple(args.stratify))
+    save_splits(args.out, splits)
+    console = _console()
+    _print_table(console, "Splits", splits.counts)
+    console.print(f"Written: {args.out}. Use it in a config: data: {{splits: {{file: ...}}}}")
+    return 0
+
+
+def _audit(corpus: Corpus, args: argparse.Namespace) -> int:
+    from framing.data.facts import corpus_facts
+
+    splits = _audit_splits(corpus, args)
+    facts = corpus_facts(corpus, splits, args.by, args.adjudicator)
+    console = _console()
+    console.print(
+        f"[bold]{corpus.name}[/bold]: {facts['sentences']:,} sentences in "
+        f"{facts['documents']:,} documents, codebook {facts['codebook']}, hash {corpus.hash[:12]}"
+    )
+    _print_coders(console, facts)
+    _print_labels(console, facts["labels"])
+    for field, groups in facts["by"].items():
+        rows = {
+            value or "(none)": {
+                "documents": group["documents"],
+                "sentences": group["sentences"],
+                **group["shares"],
+            }
+            for value, group in groups.items()
+        }
+        _print_table(console, f"Documents, sentences and shares by {field}", rows, across=False)
+    _print_agreement(console, facts["agreement"])
+    if splits is not None:
+        _print_table(console, "Splits", facts["splits"])
+        _print_leakage(console, corpus, splits)
+    return 0
+
+
+def _audit_splits(corpus: Corpus, args: argparse.Namespace) -> Splits | None:
+    from framing.corpora import BUNDLED
+    from framing.data.bundled import load_bundled_splits
+    from framing.data.splits import load_splits
+
+    if args.splits is not None:
+        return load_splits(args.splits, corpus)
+    if args.codebook is None and args.corpus in BUNDLED:
+        return load_bundled_splits(args.corpus, corpus)
+    return None
+
+
+def _print_coders(console: Console, facts: Mapping[str, Any]) -> None:
+    coders = ", ".join(f"{coder} {n:,}" for coder, n in facts["annotations"].items())
+    console.print(f"Annotations by coder: {coders}", markup=False)
+    for number, sentences in facts["coders_per_sentence"].items():
+        console.print(f"  coded by {number}: {sentences:,} sentences")
+
+
+def _print_labels(console: Console, labels: Mapping[str, Mapping[str, int]]) -> None:
+    rows = {
+        f"{head}.{label}": {"gold": count}
+        for head, of in labels.items()
+        for label, count in of.items()
+    }
+    _print_table(console, "Gold labels", rows, across=False)
+
+
+def _print_agreement(console: Console, agreement: Mapping[str, Any]) -> None:
+    if not agreement["alpha"]:
+        console.print("Agreement: fewer than two coders, so none can be computed")
+        return
+    rows: dict[str, dict[str, Any]] = {}
+    for name, found in agreement["alpha"].items():
+        rows[name] = {"alpha": found["alpha"], "sentences": found["units"]}
+        for pair, values in agreement["f1"].items():
+            rows[name][f"F1 {pair}"] = values.get(name)
+    _print_table(console, "Agreement (Krippendorff's alpha)", rows, across=False)
+
+
+def _print_table(
+    console: Console, title: str, groups: Mapping[str, Mapping[str, Any]], across: bool = True
+) -> None:
+    """Print groups as columns of a table, or as its rows."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if across:
+        keys = list(dict.fromkeys(key for group in groups.values() for key in group))
+        groups = {key: {name: group.get(key) for name, group in groups.items()} for key in keys}
+    columns = list(dict.fromkeys(key for group in groups.values() for key in group))
+    table = Table(title=title, title_justify="left")
+    table.add_column("", overflow="fold")
+    for column in columns:
+        table.add_column(escape(column), justify="right", overflow="fold")
+    for name, group in groups.items():
+        table.add_row(escape(name), *(_cell(group.get(column)) for column in columns))
+    console.print(table)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _print_leakage(console: Console, corpus: Corpus, splits: Splits) -> None:
+    text = {s.id: s.text for s in corpus.sentences}
+    for name in ("dev", "test"):
+        if "train" in splits.documents and name in splits.documents:
+            report = _leakage(corpus, splits, name)
+            console.print(
+                f"Leakage from train into {name}: {report.exact} the same, {report.near} nearly "
+                f"the same (cosine of character 5-grams at least {report.threshold:g}), "
+                f"{report.short} of fewer than four words"
+            )
+            for found, training, similarity in report.examples:
+                console.print(f"  {similarity:.3f} {found}: {text[found]}", markup=False)
+                console.print(f"        {training}: {text[training]}", markup=False)
+
+
+def _leakage(corpus: Corpus, splits: Splits, name: str) -> LeakageReport:
+    from framing.data.leakage import find_leakage
+
+    parts = {part: splits.sentences_of(corpus, part) for part in ("train", name)}
+    try:
+        return find_leakage(parts["train"], parts[name])
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f"looking for leakage needs the package {error.name!r}; "
+            "install the extra: pip install 'framing[train]'"
+        ) from None

@@ -1,0 +1,54 @@
+"""`framing evaluate --model RUN --data PATH`: the report of a run on other coded data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from framing.artifacts import RUN, refuse_existing
+from framing.errors import ArtifactError, DataError, DependencyError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--model", type=Path, required=True, metavar="RUN", help="a run's folder")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="coded data: a file, or a folder with sentences.* and annotations.*",
+    )
+    parser.add_argument(
+        "--columns",
+        type=Path,
+        metavar="FILE",
+        help="YAML file that says which column holds what (see docs/data.md)",
+    )
+    parser.add_argument(
+        "--adjudicator", default="adjudicator", help="coder whose word is final where coders differ"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="default: RUN/evaluations/<name of the data>"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing evaluation")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    try:
+        from framing.external import evaluate_external
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f"evaluation needs the package {error.name!r}; "
+            "install the extra: pip install 'framing[train]'"
+        ) from None
+    if not (args.model / RUN.record).is_file():
+        raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
+    if not args.data.exists():
+        raise DataError(f"{args.data}: no such file or folder")
+    out = args.out or args.model.resolve() / RUN.evaluations / args.data.resolve().stem
+    refuse_existing(out, args.overwrite)
+    scores = evaluate_external(args.model.resolve(), args.data, args.columns, args.adjudicator, out)
+    print(f"{scores.data.sentences} sentences; report: {out / RUN.report_html}")
+    return 0

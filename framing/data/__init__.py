@@ -1,0 +1,1 @@
+"""Readers, gold labels, agreement, splits, leakage and segmentation."""

@@ -1,0 +1,184 @@
+"""From rows to sentences: fields, metadata, and what can be filled in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from framing.data.columns import METADATA, ColumnMapping, as_text
+from framing.data.tables import Row
+from framing.data.values import whole_number
+from framing.errors import DataError, unknown_name
+from framing.records import Sentence
+
+_OWN_NAMES = ("id", "text", "doc_id", "position", "previous", "target", "span", *METADATA)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sentence as far as its own row tells.
+
+    Attributes:
+        sentence: With position 0 and previous "" where the row does not say.
+        position: None where the row does not say.
+        previous: None where the row does not say.
+        has_id: Whether the row has an id, so that several rows can be about one sentence.
+    """
+
+    sentence: Sentence
+    position: int | None
+    previous: str | None
+    has_id: bool
+
+    def completed(self, position: int, previous: str) -> Sentence:
+        """The sentence, with what the row itself says before what is given here."""
+        return replace(
+            self.sentence,
+            position=position if self.position is None else self.position,
+            previous=previous if self.previous is None else self.previous,
+        )
+
+
+class SentenceReader:
+    """Reads sentences from the rows of one file."""
+
+    def __init__(self, mapping: ColumnMapping, stem: str) -> None:
+        self.mapping = mapping
+        self.stem = stem
+        self._keys: tuple[str, ...] | None = None
+        self._column: dict[str, str] = {}
+        self._metadata: list[tuple[str, str]] = []
+
+    def resolve(self, row: Row) -> None:
+        """Find the columns of a row; quick where they are those of the row before.
+
+        Raises:
+            DataError: A column that is needed or was named is missing; with the place.
+        """
+        keys = tuple(row.values)
+        if keys != self._keys:
+            self._find_columns(row)
+            self._keys = keys
+
+    def draft(self, row: Row) -> Draft:
+        """Read one row.
+
+        Raises:
+            DataError: A column is missing or a cell holds what it cannot hold; with the place.
+        """
+        self.resolve(row)
+        try:
+            return self._draft(row)
+        except DataError as error:
+            raise DataError(f"{row.place}: {error}") from None
+
+    def _find_columns(self, row: Row) -> None:
+        named, ignored = self.mapping.named(), self.mapping.ignore
+        if row.tabular:
+            check_columns(row, named.values())
+        own = {n: n for n in _OWN_NAMES if n in row.values and n not in ignored}
+        self._column = own | named
+        if self.mapping.text is None and "text" not in row.values:
+            self._column["text"] = "sentence"
+        if self._column["text"] not in row.values:
+            raise DataError(f"{row.place}: {_no_text(self.mapping, row)}")
+        self._metadata = [(name, self._column[name]) for name in METADATA if name in self._column]
+        self._metadata += [(name, name) for name in row.values if self._is_other(name)]
+
+    def _is_other(self, name: str) -> bool:
+        used = {*self._column.values(), *self.mapping.ignore, self.mapping.coder or "coder"}
+        return name not in used
+
+    def _draft(self, row: Row) -> Draft:
+        def cell(name: str) -> Any:
+            return row.values.get(self._column.get(name, ""))
+
+        text = as_text(cell("text"))
+        if not text.strip():
+            raise DataError(f"column {self._column['text']!r}: expected a sentence, found nothing")
+        found = as_text(cell("id")).strip()
+        sentence_id = found or f"{self.stem}-{row.place.row}"
+        default = sentence_id if self.mapping.missing_doc_id == "sentence" else self.stem
+        position, previous = cell("position"), cell("previous")
+        sentence = Sentence(
+            id=sentence_id,
+            text=text,
+            doc_id=as_text(cell("doc_id")).strip() or default,
+            target=as_text(cell("target")),
+            metadata={
+                name: value
+                for name, column in self._metadata
+                if (value := as_text(row.values.get(column)))
+            },
+            span=_span(cell("span")),
+        )
+        return Draft(
+            sentence,
+            None if as_text(position).strip() == "" else whole_number(position, "position"),
+            None if previous is None else as_text(previous),
+            bool(found),
+        )
+
+
+def check_columns(row: Row, columns: Iterable[str]) -> None:
+    """Check that a table has the columns that were named.
+
+    Raises:
+        DataError: One is missing; with the nearest.
+    """
+    for column in columns:
+        if column not in row.values:
+            message = unknown_name("column", column, row.values)
+            raise DataError(f"{row.place.file}: {message}")
+
+
+def _no_text(mapping: ColumnMapping, row: Row) -> str:
+    if mapping.text is not None:
+        return unknown_name("column", mapping.text, row.values)
+    return (
+        f"no column text (or sentence) here; found: {', '.join(row.values) or '(nothing)'}. "
+        "Say which column holds the sentence: columns: {text: NAME}"
+    )
+
+
+def _span(cell: Any) -> tuple[int, int] | None:
+    if cell is None or cell == "":
+        return None
+    if isinstance(cell, list) and len(cell) == 2 and all(type(x) is int for x in cell):
+        return cell[0], cell[1]
+    raise DataError(f"span: expected two whole numbers [start, end], found {as_text(cell)!r}")
+
+
+def complete_all(drafts: Sequence[Draft]) -> list[Sentence]:
+    """Fill missing positions and previous sentences, wherever a document's rows stand.
+
+    Positions count a document's rows. The previous sentence is the one whose position is lower
+    by one, so that a sample with gaps gets no wrong context.
+    """
+    counted: defaultdict[str, int] = defaultdict(int)
+    positions, texts = [], {}
+    for draft in drafts:
+        document = draft.sentence.doc_id
+        position = counted[document] if draft.position is None else draft.position
+        counted[document] += 1
+        positions.append(position)
+        texts[document, position] = draft.sentence.text
+    return [
+        draft.completed(position, texts.get((draft.sentence.doc_id, position - 1), ""))
+        for draft, position in zip(drafts, positions, strict=True)
+    ]
+
+
+def complete_stream(drafts: Iterable[Draft]) -> Iterator[Sentence]:
+    """As `complete_all`, in constant memory: a document's rows must stand together in order."""
+    document, position, text = None, 0, ""
+    for draft in drafts:
+        same = draft.sentence.doc_id == document
+        default = position + 1 if same else 0
+        sentence = draft.completed(default, "")
+        if draft.previous is None and same and sentence.position == position + 1:
+            sentence = replace(sentence, previous=text)
+        yield sentence
+        document, position, text = sentence.doc_id, sentence.position, sentence.text

@@ -1,0 +1,89 @@
+"""Scoring a run on coded data that it was not made with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from framing.artifacts import RUN
+from framing.config import RunConfig, load_config
+from framing.data.corpus import Corpus
+from framing.data.gold import gold_annotations
+from framing.data.readers import ColumnMapping, read_corpus
+from framing.errors import ConfigError, DataError, FramingError
+from framing.evaluation.schema import Scores
+from framing.inference.bundle import load_bundle
+from framing.records import Sentence
+from framing.scoring import Scored, score_run
+from framing.study import load_study
+
+
+def evaluate_external(
+    run: Path, data: Path, columns: Path | None, adjudicator: str, out: Path
+) -> Scores:
+    """Score a run's model and baselines on other coded data.
+
+    Args:
+        run: The run's folder.
+        data: File or folder.
+        columns: YAML file with a column mapping, or None.
+        adjudicator: The coder whose word is final.
+        out: Folder for predictions, scores and report; replaced if it exists.
+
+    Returns:
+        The scores.
+
+    Raises:
+        DataError: The data cannot be read, does not fit the codebook or has no coded sentence.
+    """
+    config = load_config(run / RUN.config)
+    book = load_bundle(run).codebook
+    corpus = read_corpus(data, book, _columns(columns))
+    scored = _scored(corpus, adjudicator)
+    # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
+    temporary = out.with_name(f".{out.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    scores = score_run(run, config.evaluation, scored, _training_sentences(config), temporary)
+    shutil.rmtree(out, ignore_errors=True)
+    temporary.rename(out)
+    return scores
+
+
+def _columns(path: Path | None) -> ColumnMapping | None:
+    if path is None:
+        return None
+    try:
+        value: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: expected `field: column` lines, found {type(value).__name__}")
+    return ColumnMapping.from_dict(value)
+
+
+def _scored(corpus: Corpus, adjudicator: str) -> Scored:
+    gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
+    by_id = {annotation.sentence_id: annotation for annotation in gold}
+    sentences = [s for s in corpus.sentences if s.id in by_id]
+    if not sentences:
+        raise DataError(f"{corpus.name}: no sentence has an annotation, so nothing can be scored")
+    return Scored(
+        name=corpus.name,
+        split="all",
+        hash=corpus.hash,
+        adjudicator=adjudicator,
+        sentences=sentences,
+        annotations=corpus.annotations,
+        gold=[by_id[s.id] for s in sentences],
+    )
+
+
+def _training_sentences(config: RunConfig) -> list[Sentence] | None:
+    """The run's training sentences for the leakage audit, None where they are gone."""
+    try:
+        return load_study(config).training_sentences(config.data)
+    except FramingError:
+        return None

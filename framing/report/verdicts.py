@@ -1,0 +1,210 @@
+"""The report's head: what the model scores and what to be wary of, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from framing.codebook import Variable
+from framing.evaluation.schema import Comparison, Score, SystemScores
+from framing.report.blocks import Verdict
+from framing.report.formatting import (
+    count,
+    difference,
+    estimate,
+    interval,
+    listed,
+    number,
+    p_value,
+    percent,
+    plain,
+    things,
+)
+from framing.report.view import CODERS, METRIC_TITLES, View, system_name, variable_name
+
+#: A label with fewer gold instances gets a warning: each one moves its recall by 5 points.
+FEW_INSTANCES = 20
+
+_SUBJECTS = {
+    CODERS: "A coder against the other coders",
+    "keywords": "The codebook's keyword list",
+    "metadata": "Guessing from outlet or genre without reading the sentence",
+    "tfidf": "TF-IDF with logistic regression",
+    "frozen_encoder": "The same encoder without fine-tuning",
+    "majority": "Always giving the most frequent answer",
+}
+_EXPECTED = {
+    CODERS: "coders",
+    "keywords": "keyword list",
+    "metadata": "outlet or genre guess",
+    "tfidf": "TF-IDF",
+}
+
+
+def verdict(view: View, variable: Variable) -> Verdict:
+    """What the model scores on a variable and how it compares."""
+    score = view.score("f1", variable, "macro")
+    sentences = [_beside(view, variable, other) for other in view.others]
+    missing = [text for name, text in _EXPECTED.items() if name not in _names(view)]
+    if missing:
+        sentences.append(f"Not scored beside the model: {listed(missing)}.")
+    return Verdict(
+        variable=variable.id,
+        title=variable_name(variable),
+        value=number(score.value if score else None),
+        interval=interval(score.low, score.high) if score else "",
+        lead=_lead(view, variable, score),
+        sentences=tuple(sentences),
+    )
+
+
+def overall(view: View) -> str:
+    """How many sentences are right in every variable, or ""."""
+    score = view.all_right()
+    if score is None or score.value is None or len(view.book.variables) < 2:
+        return ""
+    return (
+        f"Every variable at once is right in a share of {estimate(score)} of the "
+        f"{count(score.support)} sentences in which everything was coded."
+    )
+
+
+def how_to_read(view: View) -> str:
+    """What the brackets and p-values are."""
+    signature = view.scores.signature
+    if not signature.resamples:
+        return "No intervals were computed, so chance differences cannot be told from real ones."
+    return (
+        f"Brackets are {percent(signature.confidence)} intervals from {count(signature.resamples)} "
+        f"bootstrap resamples of the {things(signature.documents, 'document')}. A difference is "
+        "the model's score minus the other's on the same resamples; where its interval holds 0, "
+        "the choice of documents alone could account for it. P-values are two-sided and not "
+        "adjusted for the number of comparisons. Coders are measured against the gold of the "
+        "other coders, not against the gold that the model is measured against."
+    )
+
+
+def warnings(view: View) -> tuple[str, ...]:
+    """Everything that weakens the figures, most general first."""
+    facts = view.scores.facts.items()
+    found = [plain(text) for key, text in facts if key.startswith("warning")]
+    found += _leakage(view)
+    found += _coder_warnings(view)
+    for variable in view.book.variables:
+        found += _undecided(view, variable)
+    found += _few_instances(view)
+    found += _undefined(view)
+    return tuple(found)
+
+
+def _names(view: View) -> set[str]:
+    return {system.name for system in view.scores.systems}
+
+
+def _lead(view: View, variable: Variable, score: Score | None) -> str:
+    if score is None:
+        return "Macro-F1 was not computed."
+    if score.value is None:
+        return f"Macro-F1 is undefined: {plain(score.note) or 'no reason is recorded'}."
+    units = things(score.support, "sentence")
+    if variable.per is not None:
+        parent = variable_name(view.book.variable(variable.per))
+        units = f"{things(score.support, 'value')}, one for each label of {parent} that gold has"
+    ends = ""
+    if score.low is not None and score.high is not None:
+        confidence = percent(view.scores.signature.confidence)
+        ends = f" ({confidence} interval {number(score.low)} to {number(score.high)})"
+    labels = things(len(variable.labels), "label")
+    return f"The model's macro-F1 is {number(score.value)}{ends} over {labels} and {units}."
+
+
+def _beside(view: View, variable: Variable, other: SystemScores) -> str:
+    subject = _SUBJECTS.get(other.name, system_name(other.name))
+    score = view.score("f1", variable, "macro", system=other.name)
+    if score is None or score.value is None:
+        return f"{subject} has no defined score here."
+    found = view.comparison(other.name, "f1", variable, "macro")
+    return f"{subject} scores {number(score.value)}; {_judgement(found)}"
+
+
+def _judgement(found: Comparison | None) -> str:
+    if found is None:
+        return "the difference was not tested."
+    evidence = f"{difference(found)}, p {p_value(found.p_value, equals='= ')}"
+    if found.low > 0:
+        return f"the model is better by more than chance explains ({evidence})."
+    if found.high < 0:
+        return f"the model is worse by more than chance explains ({evidence})."
+    return f"the difference cannot be told from noise ({evidence})."
+
+
+def _leakage(view: View) -> Iterator[str]:
+    leakage = view.scores.leakage
+    if leakage is None:
+        yield "It is not known whether scored sentences stand in the training data."
+    elif leakage.exact or leakage.near:
+        yield (
+            f"Of the scored sentences, {count(leakage.exact)} stand in the training data word "
+            f"for word and {count(leakage.near)} more nearly so (similarity at least "
+            f"{number(leakage.threshold)}); figures may be too high."
+        )
+
+
+def _coder_warnings(view: View) -> Iterator[str]:
+    if len(view.scores.data.coders) < 2:
+        yield (
+            f"The data have {things(len(view.scores.data.coders), 'coder')}, so how well people "
+            "agree on these variables is not known."
+        )
+
+
+def _undecided(view: View, variable: Variable) -> Iterator[str]:
+    """Baselines that the model does not clearly beat."""
+    pairs = [
+        (other, view.comparison(other.name, "f1", variable, "macro"))
+        for other in view.others
+        if other.kind == "baseline"
+    ]
+    equal = [system_name(o.name) for o, found in pairs if found and found.low <= 0]
+    if equal:
+        yield (
+            f"{variable_name(variable)}: the model is not better than this baseline by more than "
+            f"chance explains: {listed(equal)}."
+        )
+
+
+def _few_instances(view: View) -> Iterator[str]:
+    rare = [
+        f"{view.head_name(p.head)} / {view.label_name(view.book.head(p.head).variable, p.label)} "
+        f"({count(p.gold)})"
+        for p in view.scores.prevalence
+        if p.gold < FEW_INSTANCES
+    ]
+    if rare:
+        yield (
+            f"Fewer than {FEW_INSTANCES} gold instances, so the label's figures say little: "
+            f"{'; '.join(rare)}."
+        )
+
+
+def _undefined(view: View) -> Iterator[str]:
+    """Undefined figures of the model by their reason."""
+    reasons: dict[str, list[Score]] = {}
+    for score in view.model.scores:
+        if score.value is None:
+            reasons.setdefault(plain(score.note) or "no reason is recorded", []).append(score)
+    for reason, scores in reasons.items():
+        yield f"Undefined ({reason}): {'; '.join(_figure_names(view, scores))}."
+
+
+def _figure_names(view: View, scores: Iterable[Score]) -> list[str]:
+    """Names of figures, those of one label together."""
+    groups: dict[str, list[str]] = {}
+    for score in scores:
+        where = "all variables"
+        if score.variable != "all":
+            variable = view.book.variable(score.variable)
+            where = view.head_name(score.head) if score.head else variable_name(variable)
+            if score.label:
+                where += f" / {view.label_name(score.variable, score.label)}"
+        groups.setdefault(where, []).append(METRIC_TITLES.get(score.metric, score.metric))
+    return [f"{where}: {', '.join(metrics)}" for where, metrics in groups.items()]

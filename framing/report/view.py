@@ -1,0 +1,149 @@
+"""Scores with look-ups by name, and the names that people read."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import yaml
+
+from framing.codebook import Codebook, Head, Variable, parse_codebook
+from framing.evaluation.schema import Comparison, Score, Scores, SystemScores
+from framing.report.formatting import plain, titled
+
+MODEL = "model"
+CODERS = "coders"
+
+#: Systems that reports name in an order and in words of their own.
+_SYSTEM_TITLES = {
+    MODEL: "Model",
+    CODERS: "Coders",
+    "keywords": "Keyword list",
+    "metadata": "Outlet or genre",
+    "tfidf": "TF-IDF",
+    "frozen_encoder": "Frozen encoder",
+    "majority": "Majority",
+}
+
+METRIC_TITLES = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "average_precision": "Average precision",
+    "accuracy": "Accuracy",
+    "brier": "Brier score",
+    "calibration_error": "Calibration error",
+    "log_loss": "Log loss",
+    "exact_match": "Exact match",
+    "kappa": "Cohen's kappa",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """Scores as the report reads them.
+
+    Attributes:
+        scores: What evaluation wrote.
+    """
+
+    scores: Scores
+
+    @functools.cached_property
+    def book(self) -> Codebook:
+        """The codebook.
+
+        Raises:
+            CodebookError: The scores hold no valid codebook.
+        """
+        text = yaml.safe_dump(self.scores.codebook, allow_unicode=True, sort_keys=False)
+        return parse_codebook(text, f"codebook in the scores of {self.scores.run}")
+
+    @functools.cached_property
+    def _index(self) -> dict[tuple[str, str, str, str, str], Score]:
+        return {
+            (system.name, score.metric, score.variable, score.head, score.label): score
+            for system in self.scores.systems
+            for score in system.scores
+        }
+
+    @functools.cached_property
+    def _compared(self) -> dict[tuple[str, str, str, str], Comparison]:
+        return {(c.other, c.metric, c.variable, c.label): c for c in self.scores.comparisons}
+
+    @functools.cached_property
+    def model(self) -> SystemScores:
+        """The model's figures."""
+        return next(s for s in self.scores.systems if s.kind == "model")
+
+    @functools.cached_property
+    def others(self) -> tuple[SystemScores, ...]:
+        """Coders first, then the baselines in the order of `_SYSTEM_TITLES`."""
+        order = list(_SYSTEM_TITLES)
+        found = [s for s in self.scores.systems if s.kind != "model"]
+        return tuple(
+            sorted(found, key=lambda s: order.index(s.name) if s.name in order else len(order))
+        )
+
+    def score(
+        self, metric: str, variable: Variable, label: str, *, system: str = "", head: str = ""
+    ) -> Score | None:
+        """A figure of one system.
+
+        Args:
+            metric: As in `Score`.
+            variable: Of the figure.
+            label: As in `Score`.
+            system: Name, "" for the model.
+            head: Head name, "" for the variable as a whole.
+
+        Returns:
+            The figure, None where it was not computed.
+        """
+        whole = variable.id if variable.per is None else ""
+        return self._index.get(
+            (system or self.model.name, metric, variable.id, head or whole, label)
+        )
+
+    def pairs(self, metric: str, variable: Variable, *, system: str = "") -> Score | None:
+        """An end-to-end figure of a `per` variable, None where it was not computed."""
+        return self._index.get((system or self.model.name, metric, variable.id, "", "pairs"))
+
+    def all_right(self) -> Score | None:
+        """Share of sentences with every variable right, None where it was not computed."""
+        return self._index.get((self.model.name, "exact_match", "all", "", ""))
+
+    def comparison(
+        self, other: str, metric: str, variable: Variable, label: str
+    ) -> Comparison | None:
+        """The model against another system, None where it was not computed."""
+        return self._compared.get((other, metric, variable.id, label))
+
+    def heads(self, variable: Variable) -> tuple[Head, ...]:
+        """The heads of a variable."""
+        return tuple(h for h in self.book.heads if h.variable == variable.id)
+
+    def label_name(self, variable_id: str, label: str) -> str:
+        """A label's name; names that no label has, such as ``macro``, as a title."""
+        for found in self.book.variable(variable_id).labels:
+            if found.id == label:
+                return plain(found.name) if found.name != found.id else titled(label)
+        return titled(label)
+
+    def head_name(self, head_name: str) -> str:
+        """A head's name: that of its variable, with the label it depends on."""
+        head = self.book.head(head_name)
+        variable = self.book.variable(head.variable)
+        if head.condition is None or variable.per is None:
+            return variable_name(variable)
+        return f"{variable_name(variable)} on {self.label_name(variable.per, head.condition)}"
+
+
+def variable_name(variable: Variable) -> str:
+    """A variable's name."""
+    return plain(variable.name) if variable.name != variable.id else titled(variable.id)
+
+
+def system_name(name: str) -> str:
+    """A system's name."""
+    return _SYSTEM_TITLES.get(name) or titled(name)

@@ -1,0 +1,148 @@
+"""A run and coded sentences -> predictions of the model and baselines -> scores and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framing.arrays import FloatArray
+from framing.artifacts import BASELINE, RUN, read_json, write_predictions
+from framing.config import EvaluationConfig
+from framing.data.gold import GOLD_RULE
+from framing.data.leakage import find_leakage
+from framing.encoding import tokenize
+from framing.evaluation.schema import Leakage, Scores
+from framing.evaluation.scoring import (
+    DataDescription,
+    EvaluationSettings,
+    System,
+    evaluate_systems,
+)
+from framing.export import POOLED
+from framing.inference.bundle import Bundle, load_bundle, open_session
+from framing.inference.labeller import Labeller, run_graph
+from framing.model.baselines import DESCRIPTIONS, Inputs, predict_baselines
+from framing.records import Annotation, Sentence
+from framing.report import write_report
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Coded sentences that a run is scored on.
+
+    Attributes:
+        name: Of the corpus or file.
+        split: Such as test, or all.
+        hash: SHA-256 of sentences and annotations.
+        adjudicator: The coder whose word is final.
+        sentences: Only those with a gold annotation.
+        annotations: Of all coders.
+        gold: One a sentence, in the order of `sentences`.
+    """
+
+    name: str
+    split: str
+    hash: str
+    adjudicator: str
+    sentences: Sequence[Sentence]
+    annotations: Sequence[Annotation]
+    gold: Sequence[Annotation]
+
+
+def embedder(folder: Path, bundle: Bundle) -> Callable[[Sequence[Sentence]], FloatArray]:
+    """The encoder before fine-tuning, stored with a run's baselines, as a function.
+
+    Args:
+        folder: Of the baselines.
+        bundle: Gives tokenizer and input settings.
+
+    Returns:
+        Sentences -> mean-pooled states, shape (n, hidden).
+    """
+
+    def embed(sentences: Sequence[Sentence]) -> FloatArray:
+        session = open_session(folder / BASELINE.encoder)
+        tokens = tokenize(bundle.tokenizer, sentences, bundle.input_settings)
+        return run_graph(session, POOLED, tokens, bundle.settings)
+
+    return embed
+
+
+def score_run(
+    folder: Path,
+    config: EvaluationConfig,
+    scored: Scored,
+    train: Sequence[Sentence] | None,
+    out: Path,
+) -> Scores:
+    """Predict with a run's model and baselines, score them, and write everything below `out`.
+
+    Args:
+        folder: Of the run.
+        config: Resamples, slices and so on.
+        scored: What to score on.
+        train: The run's training sentences for the leakage audit, None if they are not at hand.
+        out: Where predictions, scores and reports go.
+
+    Returns:
+        The scores.
+    """
+    bundle = load_bundle(folder)
+    systems = _systems(folder, bundle, scored)
+    for system in systems:
+        name = scored.split if system.kind == "model" else f"{scored.split}.{system.name}"
+        write_predictions(out / RUN.predictions / f"{name}.jsonl", system.predictions)
+    scores = evaluate_systems(
+        run=folder.resolve().name,
+        bundle=bundle.hash,
+        book=bundle.codebook,
+        data=DataDescription(scored.name, scored.split, GOLD_RULE, scored.hash, scored.adjudicator),
+        sentences=scored.sentences,
+        annotations=scored.annotations,
+        gold=scored.gold,
+        systems=systems,
+        decisions=bundle.decisions,
+        settings=EvaluationSettings(
+            resamples=config.resamples,
+            confidence=config.confidence,
+            seed=config.seed,
+            slice_fields=config.metadata,
+        ),
+        leakage=None if train is None else _leakage(train, scored.sentences),
+        facts=_facts(read_json(folder / RUN.record)),
+    )
+    write_report(out, scores)
+    return scores
+
+
+def _systems(folder: Path, bundle: Bundle, scored: Scored) -> list[System]:
+    predictions = Labeller(bundle).label(scored.sentences)
+    systems = [System("model", "model", "The fine-tuned model.", predictions)]
+    baselines = folder / RUN.baselines
+    inputs = Inputs(scored.sentences, bundle.codebook, embedder(baselines, bundle))
+    for name, found in predict_baselines(baselines, inputs).items():
+        systems.append(System(name, "baseline", DESCRIPTIONS[name], found))
+    return systems
+
+
+def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:
+    found = find_leakage(train, scored)
+    return Leakage(found.exact, found.near, found.threshold, found.examples)
+
+
+def _facts(record: dict[str, Any]) -> dict[str, str]:
+    """What a report says of the training, as text."""
+    training = record["training"]
+    return {
+        "encoder": record["encoder"],
+        "seed": str(record["seed"]),
+        "training sentences": f"{record['train_sentences']:,}",
+        "epochs": f"{training['epochs']:g}",
+        "training time": f"{training['seconds'] / 60:.1f} minutes",
+        "precision": f"{training['precision']} on {training['device']}",
+        "machine": record["machine"],
+        "commit": record["commit"] or "unknown",
+        "versions": ", ".join(f"{name} {v}" for name, v in record["versions"].items()),
+    }

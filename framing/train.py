@@ -1,0 +1,270 @@
+"""RunConfig -> run: fine-tuning, decisions, bundle, baselines, scores, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framing.arrays import gold_array
+from framing.artifacts import BASELINE, RUN, write_json, write_manifest, write_text
+from framing.config import RunConfig, config_hash
+from framing.encoding import InputSettings, tokenize
+from framing.errors import ConfigError, DataError, unknown_name
+from framing.export import POOLED, export_graph, pad_id, write_bundle
+from framing.inference.bundle import load_bundle
+from framing.model.baselines import Fitting, fit_baselines
+from framing.model.calibration import fit_decisions
+from framing.model.dataset import Targets, hard_targets, smoothed
+from framing.model.encoder import attention_for, find_encoder, load_encoder, load_fast_tokenizer
+from framing.model.finetune import Examples, Outcome, device_type, finetune, model_logits
+from framing.provenance import commit, machine, versions
+from framing.scoring import Scored, embedder, score_run
+from framing.study import Study, load_study
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the stages of one run share.
+
+    Attributes:
+        config: The run's config.
+        study: Corpus, gold and splits.
+        seed: Training seed.
+        folder: Of the run.
+        say: Tells the user what is being done.
+    """
+
+    config: RunConfig
+    study: Study
+    seed: int
+    folder: Path
+    say: Say
+
+    @property
+    def settings(self) -> InputSettings:
+        """Input settings of the encoder."""
+        return InputSettings(self.config.encoder.context, self.config.encoder.max_length)
+
+
+def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
+    """Train once for every seed; finished runs are left as they are, unfinished ones continue.
+
+    Args:
+        config: The run config.
+        runs: Folder for runs.
+        say: Receives one line for each step.
+
+    Returns:
+        The run folders, in the order of the seeds.
+    """
+    from transformers.utils import logging
+
+    # Bars for loading a file of 90 MB hide the one that matters, that of the training.
+    logging.disable_progress_bar()
+    study = load_study(config)
+    _check(config, study)
+    digest = config_hash(config, study.hash)
+    folders = []
+    for seed in config.seeds:
+        folder = runs / f"{config.name}-{digest}-s{seed}"
+        folders.append(folder)
+        if (folder / RUN.manifest).is_file():
+            say(f"{folder}: finished already, nothing to do")
+        else:
+            train_once(Stage(config, study, seed, folder, say))
+    link_latest(runs / config.name, folders[0], say)
+    return folders
+
+
+def _check(config: RunConfig, study: Study) -> None:
+    """Find what would fail later, before a folder is made."""
+    known = [v.id for v in study.book.variables]
+    for name in config.training.variable_weights:
+        if name not in known:
+            message = unknown_name("variable", name, known)
+            raise ConfigError(f"training.variable_weights: {message}")
+    sentences = study.training_sentences(config.data)
+    study.training_factors(sentences, config.data)
+    load_fast_tokenizer(find_encoder(config.encoder))
+
+
+def train_once(stage: Stage) -> None:
+    """Run all stages of one run; each finished stage is kept if a later one is interrupted."""
+    folder, say = stage.folder, stage.say
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / RUN.config, stage.config.to_yaml())
+    if not (folder / RUN.checkpoint).is_dir():
+        say(f"{folder}: fine-tuning")
+        if not fine_tune(stage):
+            return
+    say(f"{folder}: calibration, thresholds and bundle")
+    make_bundle(stage)
+    say(f"{folder}: baselines")
+    make_baselines(stage)
+    say(f"{folder}: predictions, scores and report")
+    score(stage)
+    shutil.rmtree(folder / RUN.trainer, ignore_errors=True)
+    write_manifest(folder, RUN.manifest, leave_out=(RUN.evaluations,))
+    say(f"{folder / RUN.report_html}: the report")
+
+
+def link_latest(link: Path, folder: Path, say: Say) -> None:
+    """Let ``runs/<name>`` point to the latest run of that name, where links are possible."""
+    if link.exists() and not link.is_symlink():
+        say(f"{link}: not a link, left as it is")
+        return
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder.name, target_is_directory=True)
+    except OSError as error:
+        say(f"{link}: no link made ({error.strerror}); the run is {folder}")
+
+
+def fine_tune(stage: Stage) -> bool:
+    """Fine-tune and write the checkpoint.
+
+    Returns:
+        Whether this process is the one that goes on; False in the others of a torchrun.
+    """
+    from transformers import set_seed
+
+    from framing.model.classifier import freeze_embeddings, new_classifier
+
+    config, book = stage.config, stage.study.book
+    source = find_encoder(config.encoder)
+    tokenizer = load_fast_tokenizer(source)
+    # torch draws the linear layer's weights and dropout from its global generator only.
+    set_seed(stage.seed)
+    encoder = load_encoder(source, attention_for(config.encoder, device_type()))
+    model = new_classifier(encoder, book, config.encoder.dropout)
+    if config.encoder.freeze_embeddings:
+        freeze_embeddings(model)
+    train, dev = (_examples(stage, tokenizer, split) for split in ("train", "dev"))
+    outcome = finetune(
+        model,
+        config=config,
+        book=book,
+        train=train,
+        dev=dev,
+        pad_id=pad_id(tokenizer),
+        seed=stage.seed,
+        folder=stage.folder / RUN.trainer,
+    )
+    if not outcome.is_main_process:
+        return False
+    _write_record(stage, outcome, source.name, len(train.sentences))
+    temporary = stage.folder / RUN.trainer / RUN.checkpoint
+    model.save_pretrained(temporary)
+    tokenizer.save_pretrained(temporary)
+    temporary.rename(stage.folder / RUN.checkpoint)
+    return True
+
+
+def _examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
+    study, config = stage.study, stage.config
+    sentences = study.training_sentences(config.data) if split == "train" else study.split(split)
+    if not sentences:
+        raise DataError(f"no sentence in the {split} split; check data.splits and data.train_where")
+    gold = gold_array(study.gold_of(sentences), study.book)
+    targets = hard_targets(gold)
+    if config.training.soft_labels:
+        targets = Targets(*study.soft_labels_of(sentences))
+    if split == "train" and config.training.label_smoothing:
+        targets = smoothed(targets, study.book, config.training.label_smoothing)
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    return Examples(
+        tokenize(backend, sentences, stage.settings),
+        gold,
+        targets,
+        study.training_factors(sentences, config.data),
+    )
+
+
+def _write_record(stage: Stage, outcome: Outcome, encoder: str, n_train: int) -> None:
+    write_json(
+        stage.folder / RUN.record,
+        {
+            "name": stage.config.name,
+            "seed": stage.seed,
+            "encoder": encoder,
+            "training": dataclasses.asdict(outcome),
+            "train_sentences": n_train,
+            "versions": versions(),
+            "commit": commit(),
+            "machine": machine(),
+            "data": stage.study.hashes(),
+        },
+    )
+
+
+def make_bundle(stage: Stage) -> None:
+    """Fit decisions on the development split and write the bundle."""
+    from transformers import PreTrainedTokenizerFast
+
+    from framing.model.classifier import load_classifier
+
+    checkpoint = stage.folder / RUN.checkpoint
+    model = load_classifier(checkpoint)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint, local_files_only=True)
+    dev = _examples(stage, tokenizer, "dev")
+    logits = model_logits(model, dev.sentences, pad_id(tokenizer))
+    write_bundle(
+        stage.folder / RUN.bundle,
+        model=model,
+        tokenizer=tokenizer,
+        book=stage.study.book,
+        decisions=fit_decisions(logits, dev.gold, stage.study.book),
+        settings=stage.settings,
+        run=stage.folder.name,
+    )
+
+
+def make_baselines(stage: Stage) -> None:
+    """Fit the baselines, and keep the encoder before fine-tuning for the one that needs it."""
+    from framing.model.classifier import new_classifier
+
+    config, study = stage.config, stage.study
+    folder = stage.folder / RUN.baselines
+    shutil.rmtree(folder, ignore_errors=True)
+    names = config.evaluation.baselines
+    if "frozen_encoder" in names:
+        encoder = load_encoder(find_encoder(config.encoder), "eager")
+        frozen = new_classifier(encoder, study.book, 0.0).eval()
+        export_graph(frozen, folder / BASELINE.encoder, output=POOLED)
+    train, dev = study.training_sentences(config.data), study.split("dev")
+    fitting = Fitting(
+        book=study.book,
+        train=train,
+        train_gold=study.gold_of(train),
+        dev=dev,
+        dev_gold=study.gold_of(dev),
+        fields=config.evaluation.metadata,
+        embed=embedder(folder, load_bundle(stage.folder)),
+    )
+    fit_baselines(folder, names, fitting)
+
+
+def score(stage: Stage) -> None:
+    """Predict and score the test split, and write the report."""
+    study = stage.study
+    sentences = study.split("test")
+    ids = {s.id for s in sentences}
+    scored = Scored(
+        name=study.corpus.name,
+        split="test",
+        hash=study.corpus.hash,
+        adjudicator=study.adjudicator,
+        sentences=sentences,
+        annotations=[a for a in study.corpus.annotations if a.sentence_id in ids],
+        gold=study.gold_of(sentences),
+    )
+    train = study.training_sentences(stage.config.data)
+    score_run(stage.folder, stage.config.evaluation, scored, train, out=stage.folder)

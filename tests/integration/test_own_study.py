@@ -1,0 +1,176 @@
+"""A researcher's way: a CSV with three coders and a codebook -> run -> report -> predictions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framing.artifacts import BASELINE, RUN, check_manifest, read_json, read_predictions
+from framing.cli.main import main
+from framing.evaluation import schema
+from tests.integration.conftest import make_study
+
+
+def scores(folder: Path) -> schema.Scores:
+    return schema.from_dict(read_json(folder / RUN.scores))
+
+
+def value(found: schema.Scores, system: str, metric: str, variable: str, label: str) -> float:
+    (one,) = [s for s in found.systems if s.name == system]
+    for score in one.scores:
+        if (score.metric, score.variable, score.label) == (metric, variable, label):
+            assert score.value is not None
+            return score.value
+    raise KeyError(metric)
+
+
+def test_run_folder_is_complete(run_folder: Path) -> None:
+    for name in (
+        RUN.config,
+        RUN.record,
+        RUN.scores,
+        RUN.report_html,
+        RUN.report_markdown,
+        RUN.card,
+    ):
+        assert (run_folder / name).is_file(), name
+    for name in (RUN.checkpoint, RUN.bundle, RUN.baselines, RUN.predictions):
+        assert (run_folder / name).is_dir(), name
+    assert not (run_folder / RUN.trainer).exists()
+    check_manifest(run_folder, RUN.manifest)
+
+
+def test_the_model_learns_what_the_words_say(run_folder: Path) -> None:
+    found = scores(run_folder)
+    assert value(found, "model", "f1", "topics", "macro") > 0.9
+    assert value(found, "model", "f1", "speaker", "macro") > 0.9
+    assert value(found, "majority", "f1", "speaker", "macro") < 0.6
+
+
+def test_every_system_is_scored(run_folder: Path) -> None:
+    names = [s.name for s in scores(run_folder).systems]
+    assert names == [
+        "model",
+        "majority",
+        "metadata",
+        "keywords",
+        "tfidf",
+        "frozen_encoder",
+        "coders",
+    ]
+
+
+def test_stored_scores_follow_from_stored_predictions(run_folder: Path) -> None:
+    made = read_predictions(run_folder / RUN.predictions / "test.jsonl")
+    assert len(made) == scores(run_folder).data.sentences
+    assert {p.bundle for p in made} == {scores(run_folder).bundle}
+
+
+def test_a_finished_run_is_left_alone(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (study / "runs" / "own" / RUN.manifest).stat().st_mtime_ns
+    assert main(["train", str(study / "own.yaml"), "--runs", str(study / "runs")]) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert (study / "runs" / "own" / RUN.manifest).stat().st_mtime_ns == before
+
+
+def test_evaluation_on_new_data(study: Path, run_folder: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", "--model", str(run_folder), "--data", str(study / "new.csv")]
+    out = tmp_path / "new"
+    assert main([*arguments, "--out", str(out)]) == 0
+    found = scores(out)
+    assert found.data.sentences == 30
+    assert found.leakage is not None
+    # The new rows are drawn from the same few sentences, and the report must say so.
+    assert found.leakage.exact > 0
+    assert value(found, "model", "f1", "topics", "macro") > 0.9
+    assert (out / RUN.report_html).is_file()
+    assert main([*arguments, "--out", str(out)]) == 2
+    assert main([*arguments, "--out", str(out), "--overwrite"]) == 0
+
+
+def test_default_place_of_an_evaluation_keeps_the_run_whole(study: Path, run_folder: Path) -> None:
+    data = study / "new.csv"
+    assert main(["evaluate", "--model", str(run_folder), "--data", str(data)]) == 0
+    assert (run_folder / RUN.evaluations / "new" / RUN.scores).is_file()
+    check_manifest(run_folder, RUN.manifest)
+
+
+def test_prediction_of_new_sentences(study: Path, run_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    texts = ["the minister says prices hurts people", "the critic says rain pleases people"]
+    source.write_text(
+        "".join(json.dumps({"id": str(k), "text": t}) + "\n" for k, t in enumerate(texts)),
+        encoding="utf-8",
+    )
+    out = tmp_path / "out.jsonl"
+    assert main(["predict", "--model", str(run_folder), str(source), "--out", str(out)]) == 0
+    first, second = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert first["labels"]["topics"] == ["prices"]
+    assert second["labels"]["topics"] == []
+
+
+def test_an_interrupted_run_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_study(tmp_path)
+    arguments = ["train", str(config), "--runs", str(tmp_path / "runs"), "--set"]
+    arguments += ["training.epochs=1", "--set", "evaluation.baselines=[majority]"]
+
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("framing.train.make_baselines", interrupt)
+        assert main(arguments) == 130
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / RUN.checkpoint).is_dir()
+    assert not (folder / RUN.manifest).exists()
+    assert "the same command continues" in capsys.readouterr().err
+    assert main(arguments) == 0
+    assert "fine-tuning" not in capsys.readouterr().out
+    check_manifest(folder, RUN.manifest)
+    assert [p.name for p in (folder / RUN.baselines).iterdir()] == ["majority"]
+    assert not (folder / RUN.baselines / BASELINE.encoder).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["data.train_where={source: [paper 9]}"], "unknown value 'paper 9'"),
+        (["data.train_where={outlet: [x]}"], "unknown metadata field 'outlet'"),
+        (["training.variable_weights={topic: 2}"], "unknown variable 'topic'"),
+        (["data.path=none.csv"], "no such file"),
+        (["encoder.path=./nowhere"], "cannot load encoder"),
+        (["training.epoch=2"], "unknown key 'epoch'"),
+    ],
+)
+def test_mistakes_leave_no_run(
+    change: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_study(tmp_path)
+    arguments = ["train", str(config), "--runs", str(tmp_path / "runs")]
+    for text in change:
+        arguments += ["--set", text]
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_evaluate_refuses_what_it_cannot_score(
+    study: Path, run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stderr(*arguments: str) -> str:
+        assert main(["evaluate", *arguments]) == 2
+        return capsys.readouterr().err
+
+    data = ("--data", str(study / "new.csv"))
+    assert "not a run's folder" in stderr("--model", str(tmp_path), *data)
+    missing = stderr("--model", str(run_folder), "--data", str(tmp_path / "none"))
+    assert "no such file or folder" in missing
+    wrong = tmp_path / "wrong.csv"
+    text = (study / "new.csv").read_text(encoding="utf-8")
+    wrong.write_text(text.replace(",government", ",goverment"), encoding="utf-8")
+    message = stderr("--model", str(run_folder), "--data", str(wrong))
+    assert "unknown label 'goverment'" in message
+    assert "Did you mean 'government'?" in message
+    assert not (run_folder / RUN.evaluations / "wrong").exists()

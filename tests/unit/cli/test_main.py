@@ -1,0 +1,85 @@
+import subprocess
+import sys
+
+import pytest
+
+from framing.cli.main import COMMANDS, main
+
+BOOK = "name: a\nvariables: [{id: v, kind: single_label, labels: [{id: x}, {id: y}]}]\n"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "framing", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for name, help_text in COMMANDS.items():
+        assert name in text
+        assert help_text in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert f"usage: framing {command}" in capsys.readouterr().out
+
+
+def test_errors_exit_with_2_and_no_traceback() -> None:
+    done = run("codebook", "check", "none.yaml")
+    assert done.returncode == 2
+    assert done.stderr == "framing codebook: none.yaml: no such codebook file\n"
+    assert done.stdout == ""
+
+
+def test_unknown_command() -> None:
+    done = run("trian")
+    assert done.returncode == 2
+    assert "invalid choice: 'trian'" in done.stderr
+
+
+def test_codebook_check_and_show(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "book.yaml"
+    path.write_text(BOOK)
+    assert main(["codebook", "check", str(path)]) == 0
+    assert "no mistakes; a version 1: v (2 labels)" in capsys.readouterr().out
+    path.write_text(BOOK.replace("{id: x}", "{id: x, definition: '[b] is kept', keywords: [k*]}"))
+    assert main(["codebook", "show", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "[b] is kept" in text
+    assert "keywords: k*" in text
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path) -> None:
+    path = tmp_path / "book.yaml"
+    path.write_text(BOOK)
+    done = subprocess.run(
+        f"{sys.executable} -m framing codebook show {path} | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "a\n"
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, framing\n"
+        "from framing.cli.main import build_parser\n"
+        "build_parser(None).format_help()\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'evaluate', 'sklearn', 'pandas', 'numpy',\n"
+        "         'yaml', 'rich', 'pyarrow', 'onnxruntime', 'tokenizers', 'pydantic'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from framing.data.tables import iter_rows
+from framing.errors import DataError, DependencyError
+
+
+def write(path: Path, data: str | bytes) -> Path:
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def values(path: Path) -> list[dict[str, object]]:
+    return [dict(row.values) for row in iter_rows(path)]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(("ending", "delimiter"), [("csv", ","), ("csv", ";"), ("tsv", "\t")])
+def test_delimited(tmp_path: Path, ending: str, delimiter: str, newline: str) -> None:
+    lines = ["id;text", 'a;"One; two"";', 'three."', "", "b;Four"]
+    text = newline.join(lines).replace(";", delimiter)
+    rows = list(iter_rows(write(tmp_path / f"x.{ending}", "\ufeff" + text)))
+    assert [r.values["id"] for r in rows] == ["a", "b"]
+    assert rows[0].values["text"] == f'One{delimiter} two"{delimiter}{newline}three.'
+    assert [(r.place.row, r.place.line) for r in rows] == [(1, 2), (2, 5)]
+    assert str(rows[1].place).endswith(f"x.{ending}:5")
+
+
+def test_index_column_without_name_is_dropped(tmp_path: Path) -> None:
+    assert values(write(tmp_path / "x.csv", ",text\n0,One\n")) == [{"text": "One"}]
+
+
+def test_very_long_field(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "text\n" + "a" * 300_000 + "\n")
+    assert len(str(values(path)[0]["text"])) == 300_000
+
+
+def test_ragged_row_names_file_and_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", 'id,text\na,"One\ntwo"\nb,Three,four\n')
+    with pytest.raises(DataError, match=r"x\.csv:4: expected 2 cells as in the header, found 3"):
+        values(path)
+
+
+def test_unclosed_quotation_mark(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", 'id,text\na,One\nb,"Two\nc,Three\n')
+    with pytest.raises(DataError, match=r"x\.csv:3: broken row: .*must be doubled"):
+        values(path)
+
+
+def test_column_that_stands_twice(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.csv:1: column 'id' stands twice"):
+        values(write(tmp_path / "x.csv", "id,id\na,b\n"))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.jsonl"])
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_empty_file(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(DataError, match=f"{name}: expected at least one row, found none"):
+        values(write(tmp_path / name, text))
+
+
+def test_header_only(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected at least one row, found none"):
+        values(write(tmp_path / "x.csv", "id,text\n"))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
+def test_other_encoding_names_byte_and_line(tmp_path: Path, name: str) -> None:
+    data = "id,text\na,Fine\nb,Caf\xe9\n".encode("latin-1")
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    message = r"x\.csv(\.gz)?:3: expected UTF-8, found byte 0xe9 at offset 20; save the file as"
+    with pytest.raises(DataError, match=message):
+        values(path)
+
+
+def test_utf16_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "id,text\na,Fine\n".encode("utf-16"))
+    with pytest.raises(DataError, match=r"x\.csv:1: expected UTF-8, found byte 0xff at offset 0"):
+        values(path)
+
+
+def test_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "One"}\n'))
+    assert values(path) == [{"text": "One"}]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match="not a whole gzip file"):
+        values(path)
+    path.write_bytes(b"{}")
+    with pytest.raises(DataError, match="not a whole gzip file"):
+        values(path)
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", '\ufeff{"a": 1}\r\n\r\n{"b": ["x\u2028y"]}')
+    rows = list(iter_rows(path))
+    assert [dict(r.values) for r in rows] == [{"a": 1}, {"b": ["x\u2028y"]}]
+    assert rows[1].place.line == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"a": }', r"x\.jsonl:2: not JSON: Expecting value at character 7"),
+        ("[1]", r"x\.jsonl:2: expected an object .* found list"),
+        ('{"a": "\\ud83d"}', r"x\.jsonl:2: holds half of a character"),
+        ("[" * 100_000, r"x\.jsonl:2: not usable JSON: nested too deeply"),
+    ],
+)
+def test_broken_json_line(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        values(write(tmp_path / "x.jsonl", '{"a": "\\ud83d\\ude00"}\n' + line))
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO('{"text": "Café"}\n'.encode())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(raw, encoding="ascii"))
+    assert [dict(r.values) for r in iter_rows(Path("-"))] == [{"text": "Café"}]
+    assert not raw.closed
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), encoding="ascii"))
+    with pytest.raises(DataError, match="stdin: expected UTF-8, found byte 0xff"):
+        list(iter_rows(Path("-")))
+
+
+def test_open_text() -> None:
+    rows = list(iter_rows(io.StringIO('{"text": "One"}\n')))
+    assert [str(r.place) for r in rows] == ["stdin:1"]
+
+
+def test_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    table = pa.table({"text": [f"t{k}" for k in range(5000)], "n": list(range(5000))})
+    pq.write_table(table, path)
+    rows = list(iter_rows(path))
+    assert len(rows) == 5000
+    assert dict(rows[4999].values) == {"text": "t4999", "n": 4999}
+    assert str(rows[4999].place).endswith("x.parquet, row 5000")
+    path.write_bytes(b"no parquet here")
+    with pytest.raises(DataError, match=r"x\.parquet: not a readable Parquet file"):
+        values(path)
+
+
+def test_saved_dataset_with_class_names(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        {
+            "text": datasets.Value("string"),
+            "speaker": datasets.ClassLabel(names=["government", "opposition"]),
+        }
+    )
+    part = datasets.Dataset.from_dict(
+        {"text": ["One", "Two"], "speaker": [1, -1]}, features=features
+    )
+    part.save_to_disk(tmp_path / "one")
+    assert values(tmp_path / "one") == [
+        {"text": "One", "speaker": "opposition"},
+        {"text": "Two", "speaker": None},
+    ]
+    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(tmp_path / "two")
+    assert [r["split"] for r in values(tmp_path / "two")] == ["train", "train", "test", "test"]
+
+
+def test_saved_dataset_without_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "dataset_info.json", "{}")
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(DependencyError, match=r"pip install 'framing\[train\]'"):
+        values(tmp_path)
+
+
+def test_wrong_paths(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"y\.csv: no such file"):
+        values(tmp_path / "y.csv")
+    with pytest.raises(DataError, match=r"unknown format '\.xlsx'; known: \.csv, \.tsv"):
+        values(write(tmp_path / "x.xlsx", "x"))
+    with pytest.raises(DataError, match="found another folder"):
+        values(tmp_path)
+
+
+def test_csv_oracle(tmp_path: Path) -> None:
+    rows = [["id", "text"], ["1", 'a "b", c'], ["2", "x\ny"], ["3", ""]]
+    with (tmp_path / "x.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    assert [list(r.values()) for r in values(tmp_path / "x.csv")] == rows[1:]

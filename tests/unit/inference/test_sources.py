@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from framing.data.columns import ColumnMapping
+from framing.data.page import Page
+from framing.errors import DataError
+from framing.inference.sources import SourceSettings, decode, iter_inputs
+from framing.records import Sentence
+
+PAGE = "The envoys left. Nobody waved.\n\nOpen in App\n\nThe hall was dark by six that night."
+
+
+def _read(*inputs: object, **settings: object) -> list[Page | Sentence]:
+    return list(iter_inputs([str(i) for i in inputs], SourceSettings(**settings)))  # type: ignore[arg-type]
+
+
+def _texts(items: list[Page | Sentence]) -> list[str]:
+    return [
+        sentence.text
+        for item in items
+        for sentence in (item.sentences if isinstance(item, Page) else [item])
+    ]
+
+
+def _standard_input(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(data)), encoding="latin-1")  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "stdin", stream)
+
+
+def test_an_article_file(tmp_path: Path) -> None:
+    file = tmp_path / "talks.txt"
+    file.write_text(PAGE)
+    (page,) = _read(file)
+    assert isinstance(page, Page)
+    assert page.doc_id == "talks"
+    assert _texts([page]) == [
+        "The envoys left.",
+        "Nobody waved.",
+        "The hall was dark by six that night.",
+    ]
+    assert "Open in App" in _texts(_read(file, plain=True))
+
+
+def test_a_file_without_an_ending_is_an_article(tmp_path: Path) -> None:
+    (tmp_path / "README").write_text("It did not.")
+    assert _texts(_read(tmp_path / "README")) == ["It did not."]
+
+
+def test_tables_of_sentences(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("id,doc_id,text,outlet\n1,d,Open in App,X\n2,d,Nobody waved. None.,Y\n")
+    first, second = _read(table)
+    assert isinstance(first, Sentence)
+    assert isinstance(second, Sentence)
+    assert (first.text, first.metadata) == ("Open in App", {"outlet": "X"})
+    assert (second.text, second.previous) == ("Nobody waved. None.", "Open in App")
+
+
+def test_rows_that_are_articles(tmp_path: Path) -> None:
+    table = tmp_path / "a.jsonl"
+    table.write_text(json.dumps({"id": "x", "body": PAGE, "outlet": "X"}) + "\n")
+    (page,) = _read(table, segment=True, columns=ColumnMapping(text="body"))
+    assert isinstance(page, Page)
+    assert [s.id for s in page.sentences] == ["x.0", "x.1", "x.2"]
+    assert page.sentences[0].metadata == {"outlet": "X"}
+
+
+def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x.txt").write_text("In a folder.")
+    (tmp_path / "x.txt").write_text("Below.")
+    (tmp_path / "a.csv").write_text("text\nA row.\n")
+    (tmp_path / "picture.png").write_bytes(b"\0")
+    (tmp_path / ".hidden.txt").write_text("Hidden.")
+    items = _read(tmp_path)
+    assert _texts(items) == ["A row.", "In a folder.", "Below."]
+    assert [item.doc_id for item in items[1:]] == ["b/x", "x"]
+
+
+def test_a_folder_with_a_corpus_is_its_sentences(tmp_path: Path) -> None:
+    (tmp_path / "sentences.jsonl").write_text('{"id": "1", "text": "A row."}\n')
+    (tmp_path / "annotations.jsonl").write_text('{"id": "1", "coder": "A"}\n')
+    assert _texts(_read(tmp_path)) == ["A row."]
+
+
+def test_documents_of_one_name_are_kept_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.txt").write_text("It did not.")
+    items = _read(tmp_path / "a" / "x.txt", tmp_path / "b" / "x.txt")
+    assert [item.doc_id for item in items] == ["x", "x-2"]
+
+
+def test_standard_input_as_article(monkeypatch: pytest.MonkeyPatch) -> None:
+    _standard_input(monkeypatch, "“It did not.” He left.".encode())
+    assert _texts(_read("-")) == ["“It did not.”", "He left."]
+
+
+def test_standard_input_as_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    _standard_input(monkeypatch, b'\n {"text": "One. Two."}\n{"text": "Three."}\n')
+    assert _texts(_read("-")) == ["One. Two.", "Three."]
+
+
+def test_empty_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    _standard_input(monkeypatch, b"")
+    with pytest.raises(DataError, match="stdin: expected the text of an article, found nothing"):
+        _read("-")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.txt", b" \n", r"a\.txt: expected the text of an article, found nothing"),
+        ("a.txt", b"caf\xe9", r"found byte 0xe9 at offset 3; save the file as UTF-8"),
+        ("a.txt", "x".encode("utf-16"), r"expected UTF-8, found UTF-16"),
+        ("a.txt", b"%PDF\0", r"found a zero byte at offset 4; save the article as plain text"),
+        ("a.docx", b"x", r"unknown format '\.docx'; known: \.txt"),
+        ("a.jsonl", b'{"text": "x"}\n{"text\n', r"a\.jsonl:2"),
+        ("a.csv", b"id,body\n1,x\n", r"no column text \(or sentence\) here; found: id, body"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        _read(tmp_path / name)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        _read(tmp_path / "none.txt")
+    with pytest.raises(DataError, match=r"expected files that end in \.txt"):
+        _read(tmp_path)
+
+
+def test_an_unknown_text_column(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,body\n1,x\n")
+    with pytest.raises(DataError, match=r"unknown column 'bodi'; known: id, body. Did you mean"):
+        _read(tmp_path / "a.csv", columns=ColumnMapping(text="bodi"))
+
+
+def test_a_byte_order_mark_is_no_text() -> None:
+    assert decode("\ufeffIt did not.".encode(), "x") == "It did not."

@@ -1,0 +1,160 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framing.arrays import label_array
+from framing.codebook import Codebook
+from framing.config import RunConfig
+from framing.encoding import InputSettings, tokenize
+from framing.model.classifier import SentenceClassifier, new_classifier
+from framing.model.dataset import Targets, class_weights, hard_targets, smoothed
+from framing.model.encoder import find_encoder, load_encoder, load_fast_tokenizer
+from framing.model.finetune import (
+    Examples,
+    _levels_below_head,
+    development_score,
+    finetune,
+    model_logits,
+)
+from framing.records import Sentence
+from tests.tiny import save_tiny_encoder
+
+ROWS = [
+    (
+        "the price rose",
+        {"topics": ("prices",), "view.prices": ("bad",), "speaker": ("opposition",)},
+    ),
+    ("jobs came back", {"topics": ("jobs",), "view.jobs": ("good",), "speaker": ("government",)}),
+    ("it rained", {"topics": (), "speaker": ("government",)}),
+]
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory) -> Path:
+    words = " ".join(text for text, _ in ROWS).split()
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoder"), words)
+
+
+@pytest.fixture
+def config(encoder_folder: Path) -> RunConfig:
+    return RunConfig.model_validate(
+        {
+            "name": "tiny",
+            "data": {"corpus": "unused"},
+            "encoder": {"path": str(encoder_folder), "max_length": 16, "context": []},
+            "training": {
+                "epochs": 4,
+                "batch_size": 8,
+                "learning_rate": 5e-3,
+                "precision": "float32",
+                "layer_decay": 0.9,
+            },
+        }
+    )
+
+
+def make(config: RunConfig, book: Codebook) -> tuple[SentenceClassifier, Examples]:
+    import torch
+
+    torch.manual_seed(1)
+    source = find_encoder(config.encoder)
+    tokenizer = load_fast_tokenizer(source).backend_tokenizer
+    sentences = [Sentence(str(k), ROWS[k % 3][0], str(k)) for k in range(48)]
+    gold = label_array([ROWS[k % 3][1] for k in range(48)], book)
+    tokens = tokenize(tokenizer, sentences, InputSettings((), 16))
+    model = new_classifier(load_encoder(source, "eager"), book, 0.0)
+    return model, Examples(tokens, gold, hard_targets(gold), np.ones(48))
+
+
+def run(model, examples, config, book, folder, **changes):
+    return finetune(
+        model,
+        config=config,
+        book=book,
+        train=examples,
+        dev=examples,
+        pad_id=0,
+        seed=3,
+        folder=folder,
+        **changes,
+    )
+
+
+def test_learns_every_head_and_repeats_exactly(
+    config: RunConfig, book: Codebook, tmp_path: Path
+) -> None:
+    logits = []
+    for name in ("one", "two"):
+        model, examples = make(config, book)
+        outcome = run(model, examples, config, book, tmp_path / name)
+        assert outcome.steps == 4 * 6
+        logits.append(model_logits(model, examples.sentences, 0))
+        # The score that the Trainer chose the checkpoint by is the score of that checkpoint.
+        score = development_score(logits[-1], examples.gold, book)
+        assert outcome.best_score == pytest.approx(score)
+    assert np.array_equal(*logits)
+    assert development_score(logits[0], examples.gold, book) == pytest.approx(1.0)
+
+
+def test_interrupted_training_continues_to_the_same_weights(
+    config: RunConfig, book: Codebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import TrainerCallback
+
+    model, examples = make(config, book)
+    run(model, examples, config, book, tmp_path / "whole")
+    expected = model_logits(model, examples.sentences, 0)
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **rest):
+            if state.global_step == 15:
+                raise KeyboardInterrupt
+
+    import transformers
+
+    real = transformers.Trainer
+
+    def stopping(*args, **options):
+        options["callbacks"] = [*options["callbacks"], Stop()]
+        return real(*args, **options)
+
+    model, examples = make(config, book)
+    with monkeypatch.context() as patch:
+        patch.setattr("transformers.Trainer", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run(model, examples, config, book, tmp_path / "broken")
+    model, examples = make(config, book)
+    outcome = run(model, examples, config, book, tmp_path / "broken")
+    assert outcome.steps == 24
+    found = model_logits(model, examples.sentences, 0)
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_uncoded_variables_do_not_count(book: Codebook) -> None:
+    gold = label_array([{"topics": ("prices",)}, {"topics": ()}], book)
+    logits = np.zeros((2, 10))
+    logits[0, 0] = 1
+    assert development_score(logits, gold, book) == 1.0
+
+
+def test_targets_by_hand(book: Codebook) -> None:
+    gold = label_array([row for _, row in ROWS], book)
+    targets = hard_targets(gold)
+    assert targets.weights.tolist() == [[1, 1, 0, 1], [1, 0, 1, 1], [1, 0, 0, 1]]
+    soft = smoothed(targets, book, 0.3)
+    # prices occurs in a third of the sentences: 0.7 * 1 + 0.3 / 3 and 0.7 * 0 + 0.3 / 3.
+    assert soft.values[:, 0] == pytest.approx([0.8, 0.1, 0.1])
+    assert soft.values[:, 8:].sum(axis=1) == pytest.approx([1, 1, 1])
+    weights = class_weights(targets, book, 1.0)
+    assert weights[:2] == pytest.approx([2, 2])
+    assert weights[8:] == pytest.approx([0.75, 1.5])
+    assert class_weights(targets, book, 0.0) == pytest.approx(np.ones(10))
+    empty = Targets(np.zeros((3, 10)), np.zeros((3, 4)))
+    assert np.isfinite(class_weights(empty, book, 1.0)).all()
+
+
+def test_layers_below_the_head() -> None:
+    names = ["linear.weight", "encoder.encoder.layer.5.x", "encoder.encoder.layer.0.x"]
+    assert [_levels_below_head(n, 6) for n in names] == [0, 1, 6]
+    assert _levels_below_head("encoder.embeddings.word_embeddings.weight", 6) == 7

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from framing.evaluation.schema import Comparison, Prevalence, Score, Scores
+from framing.report.verdicts import how_to_read, overall, verdict, warnings
+from framing.report.view import View
+from tests.unit.report import examples
+
+
+def _with_comparison(scores: Scores, **values: float) -> View:
+    """The flagship with one comparison, of frames with TF-IDF."""
+    fields = {"difference": 0.2, "low": 0.1, "high": 0.3, "p_value": 0.002} | values
+    found = Comparison("tfidf", "f1", "frames", "macro", **fields)
+    return View(replace(scores, comparisons=(found,)))
+
+
+def _tfidf_sentence(view: View) -> str:
+    sentences = verdict(view, view.book.variable("frames")).sentences
+    return next(s for s in sentences if s.startswith("TF-IDF"))
+
+
+def test_clear_gain(flagship: Scores) -> None:
+    sentence = _tfidf_sentence(_with_comparison(flagship))
+    assert "the model is better by more than chance explains" in sentence
+    assert "(+0.200 [+0.100, +0.300], p = 0.002)" in sentence
+
+
+def test_clear_loss(flagship: Scores) -> None:
+    view = _with_comparison(flagship, difference=-0.2, low=-0.3, high=-0.1)
+    assert "the model is worse by more than chance explains" in _tfidf_sentence(view)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.01, 0.05), (0.0, 0.05), (-0.05, 0.0)])
+def test_interval_that_holds_zero_is_noise(flagship: Scores, low: float, high: float) -> None:
+    view = _with_comparison(flagship, difference=0.01, low=low, high=high, p_value=0.3)
+    assert "cannot be told from noise" in _tfidf_sentence(view)
+
+
+def test_untested_difference(flagship: Scores) -> None:
+    view = View(replace(flagship, comparisons=()))
+    assert _tfidf_sentence(view).endswith("the difference was not tested.")
+
+
+def test_lead_has_the_scores_numbers(flagship: Scores) -> None:
+    score = Score("f1", "stance", "", "macro", 0.4567, 0.4001, 0.5002, 321)
+    model = replace(flagship.systems[0], scores=(score,))
+    view = View(replace(flagship, systems=(model,)))
+    found = verdict(view, view.book.variable("stance"))
+    assert found.value == "0.457"
+    assert found.lead == (
+        "The model's macro-F1 is 0.457 (95% interval 0.400 to 0.500) over 3 labels and 321 "
+        "values, one for each label of Frames that gold has."
+    )
+    assert found.sentences == (
+        "Not scored beside the model: coders, keyword list, outlet or genre guess and TF-IDF.",
+    )
+    assert verdict(view, view.book.variable("frames")).lead == "Macro-F1 was not computed."
+
+
+def test_undefined_macro_says_why() -> None:
+    view = View(examples.undefined())
+    found = verdict(view, view.book.variable("frames"))
+    assert found.value == "n/a"
+    assert found.interval == ""
+    assert found.lead == "Macro-F1 is undefined: no unit was coded."
+
+
+def test_overall_only_with_several_variables(flagship: Scores) -> None:
+    assert "0.612 [0.580, 0.644]" in overall(View(flagship))
+    assert overall(View(examples.wide())) == ""
+    assert overall(View(examples.undefined())) == ""
+
+
+def test_how_to_read_without_resamples() -> None:
+    assert "No intervals were computed" in how_to_read(View(examples.undefined()))
+
+
+def test_warnings_start_with_those_of_the_run(flagship: Scores) -> None:
+    assert warnings(View(flagship))[0].startswith("The scored text was composed")
+
+
+def test_leakage_warnings(flagship: Scores) -> None:
+    assert any("2 stand in the training data word for word" in w for w in warnings(View(flagship)))
+    unknown = warnings(View(replace(flagship, leakage=None)))
+    assert any(w.startswith("It is not known whether scored sentences") for w in unknown)
+    clean = warnings(View(replace(flagship, leakage=examples.undefined().leakage)))
+    assert not any("training data" in w for w in clean)
+
+
+def test_twenty_instances_are_enough(flagship: Scores) -> None:
+    counts = (
+        Prevalence("frames", "nato_concerns", 19, 3, 100),
+        Prevalence("stance.nato_concerns", "favor", 20, 3, 100),
+    )
+    found = warnings(View(replace(flagship, prevalence=counts)))
+    few = [w for w in found if w.startswith("Fewer than 20")]
+    assert few == [
+        "Fewer than 20 gold instances, so the label's figures say little: "
+        "Frames / NATO concerns (19)."
+    ]
+
+
+def test_baselines_as_good_as_the_model_are_named(flagship: Scores) -> None:
+    near = Comparison("tfidf", "f1", "frames", "macro", 0.01, -0.01, 0.03, 0.4)
+    far = Comparison("keywords", "f1", "frames", "macro", 0.2, 0.1, 0.3, 0.002)
+    people = Comparison("coders", "f1", "frames", "macro", -0.2, -0.3, -0.1, 0.002)
+    found = warnings(View(replace(flagship, comparisons=(near, far, people))))
+    assert [w for w in found if "not better" in w] == [
+        "Frames: the model is not better than this baseline by more than chance explains: TF-IDF."
+    ]
+
+
+def test_undefined_figures_are_grouped_by_reason(flagship: Scores) -> None:
+    scores = (
+        Score("precision", "frames", "frames", "nato_concerns", None, None, None, 0, "absent"),
+        Score("f1", "frames", "frames", "nato_concerns", None, None, None, 0, "absent"),
+        Score("kappa", "holder", "holder", "", None, None, None, 0),
+    )
+    model = replace(flagship.systems[0], scores=scores)
+    found = warnings(View(replace(flagship, systems=(model,))))
+    assert "Undefined (absent): Frames / NATO concerns: Precision, F1." in found
+    assert "Undefined (no reason is recorded): Holder: Cohen's kappa." in found
+
+
+def test_one_coder_is_a_warning() -> None:
+    found = warnings(View(examples.without_coders()))
+    assert any(w.startswith("The data have 1 coder,") for w in found)
