@@ -30,7 +30,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 
 demo: $(VENV)/.train
 	$(BIN)/framing train configs/security_talks.yaml
-	$(BIN)/framing predict --model runs/security_talks examples/article.txt \
+	$(BIN)/framing predict --model runs/security_talks examples/talks.txt \
 	  --html runs/security_talks/article.html --overwrite
 	@echo
 	@echo "Report:           runs/security_talks/report.html"

@@ -51,7 +51,15 @@ class _BaselineNames:
     encoder: str = "encoder.onnx"
 
 
+@dataclass(frozen=True, slots=True)
+class _SeedsNames:
+    folder: str = "seeds"
+    summary: str = "summary.json"
+    report: str = "summary.md"
+
+
 RUN = _RunNames()
+SEEDS = _SeedsNames()
 BUNDLE = _BundleNames()
 BASELINE = _BaselineNames()
 

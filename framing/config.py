@@ -76,6 +76,8 @@ class DataConfig(_Section):
     """Which column holds what; see docs/data.md."""
     adjudicator: str = "adjudicator"
     """The coder whose annotation decides where coders differ."""
+    origin: str = ""
+    """Where texts and codes come from, for report and card; a bundled corpus says so itself."""
     splits: SplitConfig = SplitConfig()
     """How documents are divided; a bundled corpus brings its own unless this is given."""
     train_where: dict[str, tuple[str, ...]] = {}
@@ -184,13 +186,16 @@ class RunConfig(_Section):
     """Optimisation."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """Scores."""
+    licence: str = ""
+    """Of the trained model, for its card, such as apache-2.0."""
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
     """One run each."""
 
     def canonical(self) -> dict[str, Any]:
         """Everything that decides a run's outcome but its seed, as JSON values."""
-        value: dict[str, Any] = self.model_dump(mode="json", exclude={"seeds", "name"})
+        value: dict[str, Any] = self.model_dump(mode="json", exclude={"seeds", "name", "licence"})
         value["training"].pop("report_to")
+        value["data"].pop("origin")
         return value
 
     def to_yaml(self) -> str:

@@ -22,16 +22,17 @@ from framing.study import load_study
 
 
 def evaluate_external(
-    run: Path, data: Path, columns: Path | None, adjudicator: str, out: Path
+    run: Path, data: Path, out: Path, *, columns: Path | None, adjudicator: str, origin: str
 ) -> Scores:
     """Score a run's model and baselines on other coded data.
 
     Args:
         run: The run's folder.
         data: File or folder.
+        out: Folder for predictions, scores and report; replaced if it exists.
         columns: YAML file with a column mapping, or None.
         adjudicator: The coder whose word is final.
-        out: Folder for predictions, scores and report; replaced if it exists.
+        origin: Where texts and codes come from, "" where unknown.
 
     Returns:
         The scores.
@@ -42,7 +43,7 @@ def evaluate_external(
     config = load_config(run / RUN.config)
     book = load_bundle(run).codebook
     corpus = read_corpus(data, book, _columns(columns))
-    scored = _scored(corpus, adjudicator)
+    scored = _scored(corpus, adjudicator, origin)
     # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -64,7 +65,7 @@ def _columns(path: Path | None) -> ColumnMapping | None:
     return ColumnMapping.from_dict(value)
 
 
-def _scored(corpus: Corpus, adjudicator: str) -> Scored:
+def _scored(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
     gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
     by_id = {annotation.sentence_id: annotation for annotation in gold}
     sentences = [s for s in corpus.sentences if s.id in by_id]
@@ -75,6 +76,7 @@ def _scored(corpus: Corpus, adjudicator: str) -> Scored:
         split="all",
         hash=corpus.hash,
         adjudicator=adjudicator,
+        origin=origin,
         sentences=sentences,
         annotations=corpus.annotations,
         gold=[by_id[s.id] for s in sentences],

@@ -37,6 +37,7 @@ class Scored:
         split: Such as test, or all.
         hash: SHA-256 of sentences and annotations.
         adjudicator: The coder whose word is final.
+        origin: Where texts and codes come from, "" where unknown.
         sentences: Only those with a gold annotation.
         annotations: Of all coders.
         gold: One a sentence, in the order of `sentences`.
@@ -46,6 +47,7 @@ class Scored:
     split: str
     hash: str
     adjudicator: str
+    origin: str
     sentences: Sequence[Sentence]
     annotations: Sequence[Annotation]
     gold: Sequence[Annotation]
@@ -111,7 +113,7 @@ def score_run(
             slice_fields=config.metadata,
         ),
         leakage=None if train is None else _leakage(train, scored.sentences),
-        facts=_facts(read_json(folder / RUN.record)),
+        facts=_facts(read_json(folder / RUN.record), scored.origin),
     )
     write_report(out, scores)
     return scores
@@ -132,11 +134,14 @@ def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:
     return Leakage(found.exact, found.near, found.threshold, found.examples)
 
 
-def _facts(record: dict[str, Any]) -> dict[str, str]:
-    """What a report says of the training, as text."""
+def _facts(record: dict[str, Any], origin: str) -> dict[str, str]:
+    """What a report says of the training and the scored data, as text; unknown facts are out."""
     training = record["training"]
-    return {
+    known = {
         "encoder": record["encoder"],
+        "training_data": f"{record['corpus']}. {record['origin']}".strip(),
+        "data_origin": origin,
+        "license": record["licence"],
         "seed": str(record["seed"]),
         "training sentences": f"{record['train_sentences']:,}",
         "epochs": f"{training['epochs']:g}",
@@ -146,3 +151,4 @@ def _facts(record: dict[str, Any]) -> dict[str, str]:
         "commit": record["commit"] or "unknown",
         "versions": ", ".join(f"{name} {v}" for name, v in record["versions"].items()),
     }
+    return {name: text for name, text in known.items() if text}

@@ -12,7 +12,7 @@ import numpy as np
 from framing.arrays import FloatArray
 from framing.codebook import Codebook, load_codebook
 from framing.config import DataConfig, RunConfig
-from framing.data.bundled import load_bundled, load_bundled_splits
+from framing.data.bundled import load_bundled, load_bundled_splits, load_card
 from framing.data.corpus import Corpus
 from framing.data.gold import gold_annotations, soft_labels
 from framing.data.readers import ColumnMapping, read_corpus
@@ -29,11 +29,13 @@ class Study:
         corpus: Sentences, annotations and codebook.
         splits: Documents of train, dev and test.
         adjudicator: The coder whose word is final.
+        origin: Where texts and codes come from, "" where nobody said.
     """
 
     corpus: Corpus
     splits: Splits
     adjudicator: str
+    origin: str
 
     @property
     def book(self) -> Codebook:
@@ -110,7 +112,8 @@ def load_study(config: RunConfig) -> Study:
         ConfigError: The config names what is not there.
     """
     corpus = _corpus(config.data)
-    study = Study(corpus, _splits(config.data, corpus), config.data.adjudicator)
+    splits = _splits(config.data, corpus)
+    study = Study(corpus, splits, config.data.adjudicator, _origin(config.data))
     for name in ("train", "dev", "test"):
         if not study.split(name):
             raise DataError(
@@ -127,6 +130,13 @@ def _corpus(config: DataConfig) -> Corpus:
         raise ConfigError("data: give `corpus`, or `path` with `codebook`")
     columns = ColumnMapping.from_dict(config.columns) if config.columns else None
     return read_corpus(config.path, load_codebook(config.codebook), columns)
+
+
+def _origin(config: DataConfig) -> str:
+    if config.origin or config.corpus is None:
+        return config.origin
+    card = load_card(config.corpus)
+    return " ".join([card["origin"], *card["coding"], *card["limits"]]).strip()
 
 
 def _splits(config: DataConfig, corpus: Corpus) -> Splits:

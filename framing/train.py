@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from framing.arrays import gold_array
-from framing.artifacts import BASELINE, RUN, write_json, write_manifest, write_text
+from framing.artifacts import BASELINE, RUN, SEEDS, write_json, write_manifest, write_text
 from framing.config import RunConfig, config_hash
 from framing.encoding import InputSettings, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
+from framing.evaluation.seeds import summarise_seeds, write_seed_summary
 from framing.export import POOLED, export_graph, pad_id, write_bundle
 from framing.inference.bundle import load_bundle
 from framing.model.baselines import Fitting, fit_baselines
@@ -22,6 +23,7 @@ from framing.model.dataset import Targets, hard_targets, smoothed
 from framing.model.encoder import attention_for, find_encoder, load_encoder, load_fast_tokenizer
 from framing.model.finetune import Examples, Outcome, device_type, finetune, model_logits
 from framing.provenance import commit, machine, versions
+from framing.report import load_scores, render_seed_summary
 from framing.scoring import Scored, embedder, score_run
 from framing.study import Study, load_study
 
@@ -79,7 +81,18 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
         else:
             train_once(Stage(config, study, seed, folder, say))
     link_latest(runs / config.name, folders[0], say)
+    if len(folders) > 1:
+        write_summary(runs / f"{config.name}-{digest}-{SEEDS.folder}", folders, say)
     return folders
+
+
+def write_summary(target: Path, folders: Sequence[Path], say: Say) -> None:
+    """Write mean and spread over seeds, which a single run cannot show."""
+    scores = [load_scores(folder) for folder in folders]
+    summary = summarise_seeds(scores)
+    write_seed_summary(target / SEEDS.summary, summary)
+    write_text(target / SEEDS.report, render_seed_summary(summary, scores[0]))
+    say(f"{target / SEEDS.report}: mean and spread over {len(folders)} seeds")
 
 
 def _check(config: RunConfig, study: Study) -> None:
@@ -200,6 +213,9 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: str, n_train: int) ->
             "versions": versions(),
             "commit": commit(),
             "machine": machine(),
+            "corpus": stage.study.corpus.name,
+            "origin": stage.study.origin,
+            "licence": stage.config.licence,
             "data": stage.study.hashes(),
         },
     )
@@ -262,6 +278,7 @@ def score(stage: Stage) -> None:
         split="test",
         hash=study.corpus.hash,
         adjudicator=study.adjudicator,
+        origin=study.origin,
         sentences=sentences,
         annotations=[a for a in study.corpus.annotations if a.sentence_id in ids],
         gold=study.gold_of(sentences),

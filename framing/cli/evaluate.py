@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="default: RUN/evaluations/<name of the data>"
     )
+    parser.add_argument(
+        "--origin",
+        default="",
+        metavar="TEXT",
+        help="where texts and codes come from, for the report",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing evaluation")
 
 
@@ -49,6 +55,13 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"{args.data}: no such file or folder")
     out = args.out or args.model.resolve() / RUN.evaluations / args.data.resolve().stem
     refuse_existing(out, args.overwrite)
-    scores = evaluate_external(args.model.resolve(), args.data, args.columns, args.adjudicator, out)
+    scores = evaluate_external(
+        args.model.resolve(),
+        args.data,
+        out,
+        columns=args.columns,
+        adjudicator=args.adjudicator,
+        origin=args.origin,
+    )
     print(f"{scores.data.sentences} sentences; report: {out / RUN.report_html}")
     return 0

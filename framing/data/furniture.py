@@ -213,6 +213,7 @@ _CREDIT = re.compile(
 )
 _CAPTION = re.compile(
     r".{0,300}(?:\b(?:Getty Images|Shutterstock|iStock|Handout|File [Pp]hoto|via (?:AP|AFP))\)?"
+    r"|\bCredit(?:\.\.\.|:)\s*[A-Z].{1,60}"
     r"|\b(?:REUTERS|AFP|EPA|AP [Pp]hoto)/[A-Z][\w. /-]{1,40})[\])]?\.?",
     re.DOTALL,
 )
@@ -240,6 +241,7 @@ _NOTICES = _phrases(r"""
     (you have|you.ve) .{0,40}\b(free )?(articles?|stories) (left|remaining)\b.{0,60}
     (support|help) (our|independent|quality) .{0,30}journalism\b.{0,80}
     (article|story|content) continues (below|after)\b.{0,60}
+    (a|this) version of this (article|story) (appears|appeared|was|first) .*
     thank you for subscribing\b.{0,60}
     click here to\b.{0,80}
     (read|view|see) (the )?(full|original) (story|article|report) (here|on|at)\b.{0,60}

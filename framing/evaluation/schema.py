@@ -350,6 +350,10 @@ class Scores:
     facts: dict[str, str]
 
 
+#: JSON writes whole floats without a point at times, so an int will do for a float.
+_SCALARS: dict[type, tuple[type, ...]] = {str: (str,), int: (int,), float: (float, int)}
+
+
 def to_dict(scores: Scores) -> dict[str, Any]:
     """Scores as plain JSON values."""
     return dataclasses.asdict(scores)
@@ -385,4 +389,6 @@ def _convert(hint: Any, value: Any) -> Any:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return tuple(_convert(arguments[0], item) for item in value)
         return tuple(_convert(a, item) for a, item in zip(arguments, value, strict=True))
+    if hint in _SCALARS and (isinstance(value, bool) or not isinstance(value, _SCALARS[hint])):
+        raise TypeError(f"expected {hint.__name__}, found {value!r}")
     return value

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from framing.artifacts import BASELINE, RUN, check_manifest, read_json, read_predictions
+from framing.artifacts import BASELINE, RUN, SEEDS, check_manifest, read_json, read_predictions
 from framing.cli.main import main
 from framing.evaluation import schema
+from framing.evaluation.seeds import read_seed_summary
 from tests.integration.conftest import make_study
 
 
@@ -131,6 +132,23 @@ def test_an_interrupted_run_continues(
     check_manifest(folder, RUN.manifest)
     assert [p.name for p in (folder / RUN.baselines).iterdir()] == ["majority"]
     assert not (folder / RUN.baselines / BASELINE.encoder).exists()
+
+
+def test_several_seeds_are_summarised(tmp_path: Path) -> None:
+    config = make_study(tmp_path)
+    arguments = ["train", str(config), "--runs", str(tmp_path / "runs")]
+    arguments += ["--set", "training.epochs=1", "--set", "evaluation.baselines=[majority]"]
+    assert main([*arguments, "--set", "seeds=[1, 2]"]) == 0
+    (folder,) = (tmp_path / "runs").glob("own-*-seeds")
+    summary = read_seed_summary(folder / SEEDS.summary)
+    assert len(summary.runs) == 2
+    means = {(s.metric, s.variable, s.label): s for s in summary.scores}
+    first, second = (
+        value(scores(tmp_path / "runs" / name), "model", "f1", "speaker", "macro")
+        for name in summary.runs
+    )
+    assert means["f1", "speaker", "macro"].mean == pytest.approx((first + second) / 2)
+    assert "speaker" in (folder / SEEDS.report).read_text(encoding="utf-8").lower()
 
 
 @pytest.mark.parametrize(
