@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def class_weights(targets: Targets, book: Codebook, exponent: float) -> FloatArr
 def to_dataset(
     sentences: Sequence[TokenizedSentence], targets: Targets, factors: FloatArray
 ) -> datasets.Dataset:
-    """A `datasets.Dataset` that the Trainer can shuffle and group by length.
+    """A `datasets.Dataset` for the Trainer.
 
     Args:
         sentences: Tokenized.
@@ -92,7 +92,7 @@ def to_dataset(
         factors: Factor on the loss of each sentence, shape (n,).
 
     Returns:
-        Columns ``input_ids``, ``token_type_ids``, ``labels``, ``label_weights``, ``length``.
+        Columns ``input_ids``, ``token_type_ids``, ``labels``, ``label_weights``.
     """
     import datasets
 
@@ -102,9 +102,53 @@ def to_dataset(
             "token_type_ids": [list(s.type_ids) for s in sentences],
             "labels": targets.values.astype(np.float32).tolist(),
             "label_weights": (targets.weights * factors[:, None]).astype(np.float32).tolist(),
-            "length": [len(s.ids) for s in sentences],
         }
     )
+
+
+class LengthBuckets:
+    """A sampler whose batches hold sentences of like length, in random order.
+
+    Sentences are shuffled, cut into pools of `POOL` batches, sorted by length within a pool and
+    cut into batches; then all batches are shuffled. Little is padded, and the length of a batch
+    tells nothing of the next one's.
+
+    Args:
+        lengths: Tokens of each sentence.
+        batch_size: Sentences a batch.
+        seed: Of the order; each epoch has its own.
+    """
+
+    POOL = 50
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next; accelerate calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order = rng.permutation(len(self.lengths))
+        pool = self.POOL * self.batch_size
+        batches = []
+        for start in range(0, len(order), pool):
+            part = order[start : start + pool]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
+            batches += [part[k : k + self.batch_size] for k in range(0, len(part), self.batch_size)]
+        # A short batch anywhere but at the end would shift the borders of all that follow.
+        last = [batches.pop()] if len(batches[-1]) < self.batch_size else []
+        for index in rng.permutation(len(batches)):
+            yield from batches[index].tolist()
+        for batch in last:
+            yield from batch.tolist()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,14 @@ from framing.codebook import Codebook
 from framing.config import RunConfig, TrainingConfig
 from framing.encoding import TokenizedSentence
 from framing.metrics import average_precision, count, f1, macro
-from framing.model.dataset import Collator, Targets, class_weights, hard_targets, to_dataset
+from framing.model.dataset import (
+    Collator,
+    LengthBuckets,
+    Targets,
+    class_weights,
+    hard_targets,
+    to_dataset,
+)
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -115,7 +122,7 @@ def finetune(
     Returns:
         How the training went.
     """
-    from transformers import EarlyStoppingCallback, Trainer
+    from transformers import EarlyStoppingCallback
     from transformers.trainer_utils import get_last_checkpoint
 
     _set_loss_weights(model, config.training, book, train.targets)
@@ -123,7 +130,8 @@ def finetune(
     callbacks: list[TrainerCallback] = []
     if config.training.patience is not None:
         callbacks.append(EarlyStoppingCallback(config.training.patience))
-    trainer = Trainer(
+    lengths = [len(sentence.ids) for sentence in train.sentences]
+    trainer = _trainer_class(lengths)(
         model=model,
         args=arguments,
         data_collator=Collator(pad_id, model.uses_type_ids),
@@ -136,6 +144,21 @@ def finetune(
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     result = trainer.train(resume_from_checkpoint=last)
     return _outcome(trainer, result)
+
+
+def _trainer_class(lengths: Sequence[int]) -> type[Trainer]:
+    """A Trainer that groups sentences by length without ordering the batches by length.
+
+    transformers' own group_by_length runs from long to short again and again; with it the same
+    config reached half the development score (experiments/002-batch-order).
+    """
+    import transformers
+
+    class BucketTrainer(transformers.Trainer):
+        def _get_train_sampler(self, _dataset: Any = None) -> Any:
+            return LengthBuckets(lengths, self.args.train_batch_size, self.args.data_seed or 0)
+
+    return BucketTrainer
 
 
 def _outcome(trainer: Trainer, result: Any) -> Outcome:
@@ -153,7 +176,7 @@ def _outcome(trainer: Trainer, result: Any) -> Outcome:
 
 def _metrics(book: Codebook) -> Callable[[Any], dict[str, float]]:
     def compute(result: Any) -> dict[str, float]:
-        # The Trainer groups by length here too, so only its own labels are in the right order.
+        # Whatever order the Trainer takes, its own labels are in the same.
         labels, weights = result.label_ids
         gold = LabelArray(np.asarray(labels) > 0.5, np.asarray(weights) > 0)
         logits = np.asarray(result.predictions, dtype=np.float64)
@@ -200,8 +223,6 @@ def training_arguments(
         use_cpu=device_type() == "cpu",
         seed=seed,
         data_seed=seed,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         label_names=["labels", "label_weights"],
         eval_strategy="steps",
         eval_steps=every,

@@ -8,7 +8,7 @@ from framing.codebook import Codebook
 from framing.config import RunConfig
 from framing.encoding import InputSettings, tokenize
 from framing.model.classifier import SentenceClassifier, new_classifier
-from framing.model.dataset import Targets, class_weights, hard_targets, smoothed
+from framing.model.dataset import LengthBuckets, Targets, class_weights, hard_targets, smoothed
 from framing.model.encoder import find_encoder, load_encoder, load_fast_tokenizer
 from framing.model.finetune import (
     Examples,
@@ -113,15 +113,14 @@ def test_interrupted_training_continues_to_the_same_weights(
 
     import transformers
 
-    real = transformers.Trainer
-
-    def stopping(*args, **options):
-        options["callbacks"] = [*options["callbacks"], Stop()]
-        return real(*args, **options)
+    class Stopping(transformers.Trainer):
+        def __init__(self, *args, **options) -> None:
+            options["callbacks"] = [*options["callbacks"], Stop()]
+            super().__init__(*args, **options)
 
     model, examples = make(config, book)
     with monkeypatch.context() as patch:
-        patch.setattr("transformers.Trainer", stopping)
+        patch.setattr("transformers.Trainer", Stopping)
         with pytest.raises(KeyboardInterrupt):
             run(model, examples, config, book, tmp_path / "broken")
     model, examples = make(config, book)
@@ -158,3 +157,22 @@ def test_layers_below_the_head() -> None:
     names = ["linear.weight", "encoder.encoder.layer.5.x", "encoder.encoder.layer.0.x"]
     assert [_levels_below_head(n, 6) for n in names] == [0, 1, 6]
     assert _levels_below_head("encoder.embeddings.word_embeddings.weight", 6) == 7
+
+
+def test_length_buckets_hold_every_sentence_once_and_are_not_in_order_of_length() -> None:
+    lengths = np.random.default_rng(0).integers(5, 100, 1003)
+    sampler = LengthBuckets(lengths, 8, seed=1)
+    first = list(sampler)
+    assert sorted(first) == list(range(1003))
+    assert list(sampler) == first
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+    batches = [lengths[first[k : k + 8]] for k in range(0, 1000, 8)]
+    assert np.mean([b.max() - b.min() for b in batches]) < 6
+    means = np.array([b.mean() for b in batches])
+    neighbours = np.corrcoef(means[:-1], means[1:])[0, 1]
+    assert abs(neighbours) < 0.3
+
+
+def test_one_bucket_smaller_than_a_batch() -> None:
+    assert sorted(LengthBuckets([3, 1, 2], 8, seed=0)) == [0, 1, 2]
