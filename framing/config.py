@@ -134,6 +134,8 @@ class TrainingConfig(_Section):
     """Batches whose gradients are summed before a step."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Peak, of AdamW."""
+    head_factor: float = Field(default=10.0, gt=0)
+    """Factor on the learning rate of the linear layer, which starts from nothing."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Factor on the learning rate from each layer to the one below it."""
     weight_decay: float = Field(default=0.01, ge=0)

@@ -158,7 +158,7 @@ def fine_tune(stage: Stage) -> bool:
     model = new_classifier(encoder, book, config.encoder.dropout)
     if config.encoder.freeze_embeddings:
         freeze_embeddings(model)
-    train, dev = (_examples(stage, tokenizer, split) for split in ("train", "dev"))
+    train, dev = (examples(stage, tokenizer, split) for split in ("train", "dev"))
     outcome = finetune(
         model,
         config=config,
@@ -179,7 +179,12 @@ def fine_tune(stage: Stage) -> bool:
     return True
 
 
-def _examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
+def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
+    """Tokenize a split and make its targets.
+
+    Raises:
+        DataError: The split has no sentence.
+    """
     study, config = stage.study, stage.config
     sentences = study.training_sentences(config.data) if split == "train" else study.split(split)
     if not sentences:
@@ -230,7 +235,7 @@ def make_bundle(stage: Stage) -> None:
     checkpoint = stage.folder / RUN.checkpoint
     model = load_classifier(checkpoint)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint, local_files_only=True)
-    dev = _examples(stage, tokenizer, "dev")
+    dev = examples(stage, tokenizer, "dev")
     logits = model_logits(model, dev.sentences, pad_id(tokenizer))
     write_bundle(
         stage.folder / RUN.bundle,

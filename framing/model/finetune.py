@@ -278,7 +278,7 @@ def _optimizer(model: SentenceClassifier, config: TrainingConfig) -> Any:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = config.learning_rate * config.layer_decay ** _levels_below_head(name, depth)
+        rate = config.learning_rate * _rate_factor(name, depth, config)
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
@@ -286,11 +286,13 @@ def _optimizer(model: SentenceClassifier, config: TrainingConfig) -> Any:
     )
 
 
-def _levels_below_head(name: str, depth: int) -> int:
+def _rate_factor(name: str, depth: int, config: TrainingConfig) -> float:
     if not name.startswith("encoder."):
-        return 0
+        return config.head_factor
     match = _LAYER.search(name)
-    return depth - int(match.group(1)) if match else depth + 1
+    # The top layer is one level below the linear layer, the embeddings are below all layers.
+    levels = depth - int(match.group(1)) if match else depth + 1
+    return float(config.layer_decay**levels)
 
 
 def model_logits(

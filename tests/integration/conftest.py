@@ -71,6 +71,7 @@ training:
   epochs: 20
   batch_size: 8
   learning_rate: 5.0e-3
+  head_factor: 1
   precision: float32
 evaluation:
   resamples: 50

@@ -170,9 +170,7 @@ def test_saved_dataset_with_class_names(tmp_path: Path) -> None:
     assert [r["split"] for r in values(tmp_path / "two")] == ["train", "train", "test", "test"]
 
 
-def test_saved_dataset_without_the_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_dataset_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "dataset_info.json", "{}")
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DependencyError, match=r"pip install 'framing\[train\]'"):

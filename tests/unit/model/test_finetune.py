@@ -5,14 +5,14 @@ import pytest
 
 from framing.arrays import label_array
 from framing.codebook import Codebook
-from framing.config import RunConfig
+from framing.config import RunConfig, TrainingConfig
 from framing.encoding import InputSettings, tokenize
 from framing.model.classifier import SentenceClassifier, new_classifier
 from framing.model.dataset import LengthBuckets, Targets, class_weights, hard_targets, smoothed
 from framing.model.encoder import find_encoder, load_encoder, load_fast_tokenizer
 from framing.model.finetune import (
     Examples,
-    _levels_below_head,
+    _rate_factor,
     development_score,
     finetune,
     model_logits,
@@ -49,6 +49,7 @@ def config(encoder_folder: Path) -> RunConfig:
                 "learning_rate": 5e-3,
                 "precision": "float32",
                 "layer_decay": 0.9,
+                "head_factor": 1,
             },
         }
     )
@@ -153,10 +154,11 @@ def test_targets_by_hand(book: Codebook) -> None:
     assert np.isfinite(class_weights(empty, book, 1.0)).all()
 
 
-def test_layers_below_the_head() -> None:
+def test_rates_of_layers() -> None:
+    config = TrainingConfig(layer_decay=0.5, head_factor=10)
     names = ["linear.weight", "encoder.encoder.layer.5.x", "encoder.encoder.layer.0.x"]
-    assert [_levels_below_head(n, 6) for n in names] == [0, 1, 6]
-    assert _levels_below_head("encoder.embeddings.word_embeddings.weight", 6) == 7
+    assert [_rate_factor(n, 6, config) for n in names] == [10, 0.5, 0.5**6]
+    assert _rate_factor("encoder.embeddings.word_embeddings.weight", 6, config) == 0.5**7
 
 
 def test_length_buckets_hold_every_sentence_once_and_are_not_in_order_of_length() -> None:

@@ -1,0 +1,95 @@
+"""The real encoder, on a part of the bundled corpus."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framing.artifacts import RUN, read_json
+from framing.cli.main import main
+from framing.evaluation import schema
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("runs")
+    arguments = ["train", str(ROOT / "configs" / "security_talks.yaml"), "--runs", str(runs)]
+    for change in (
+        "data.train_where={part: [w1, w2]}",
+        "training.epochs=2",
+        "training.learning_rate=2e-4",
+        "evaluation.resamples=50",
+        "evaluation.baselines=[majority, frozen_encoder]",
+    ):
+        arguments += ["--set", change]
+    assert main(arguments) == 0
+    return runs / "security_talks"
+
+
+def average_precision(folder: Path, system: str) -> float:
+    scores = schema.from_dict(read_json(folder / RUN.scores))
+    (found,) = [s for s in scores.systems if s.name == system]
+    (score,) = [s for s in found.scores if (s.metric, s.head, s.label) == (AP, "frames", "macro")]
+    assert score.value is not None
+    return score.value
+
+
+AP = "average_precision"
+
+
+def test_fine_tuning_beats_the_frozen_encoder(run_folder: Path) -> None:
+    model = average_precision(run_folder, "model")
+    assert model > average_precision(run_folder, "majority") + 0.2
+    assert model > average_precision(run_folder, "frozen_encoder")
+
+
+def test_example_article_in_a_process_without_torch(run_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "labels.csv"
+    code = (
+        "import sys\n"
+        "from framing.cli.main import main\n"
+        "status = main(sys.argv[1:])\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'evaluate', 'sklearn', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "sys.exit(status)\n"
+    )
+    article = str(ROOT / "examples" / "talks.txt")
+    arguments = ["predict", "--model", str(run_folder), article, "--out", str(out)]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 26
+    texts = " ".join(row["text"] for row in rows)
+    for debris in ("Open in App", "Related Stories", "Subscribe", "Disclaimer"):
+        assert debris not in texts
+    assert any(row["frames"] for row in rows)
+
+
+@pytest.mark.shared
+def test_real_article(run_folder: Path, shared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "labels.jsonl"
+    article = str(shared / "real" / "article.txt")
+    assert main(["predict", "--model", str(run_folder), article, "--out", str(out)]) == 0
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 6
+    talks = [row for row in rows if "guarantees" in row["text"]]
+    assert talks
+    assert all("security_guarantees" in row["labels"]["frames"] for row in talks)
+
+
+@pytest.mark.shared
+def test_report_on_real_sentences(run_folder: Path, shared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "real"
+    data = str(shared / "real")
+    arguments = ["evaluate", "--model", str(run_folder), "--data", data, "--out", str(out)]
+    assert main(arguments) == 0
+    scores = schema.from_dict(read_json(out / RUN.scores))
+    assert scores.data.sentences == 1197
+    assert scores.data.coders == ("A", "B", "C")
+    assert average_precision(out, "model") > average_precision(out, "majority") + 0.1
