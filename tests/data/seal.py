@@ -21,7 +21,7 @@ from framing.data.readers import read_corpus
 from framing.data.splits import Splits, make_splits, save_splits
 
 FIELDS = ("part", "genre")
-FRACTIONS = {"train": 0.7, "dev": 0.1, "test": 0.2}
+FRACTIONS = {"train": 0.8, "dev": 0.1, "test": 0.1}
 SEED = 0
 STRATIFY = ("part",)
 
