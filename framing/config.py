@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -78,8 +78,8 @@ class DataConfig(_Section):
     """The coder whose annotation decides where coders differ."""
     origin: str = ""
     """Where texts and codes come from, for report and card; a bundled corpus says so itself."""
-    splits: SplitConfig = SplitConfig()
-    """How documents are divided; a bundled corpus brings its own unless this is given."""
+    splits: SplitConfig | None = None
+    """How documents are divided; None: a bundled corpus's own splits, else `SplitConfig()`."""
     train_where: dict[str, tuple[str, ...]] = {}
     """Train only on sentences whose metadata field has one of these values."""
     train_weights: dict[str, dict[str, float]] = {}
@@ -150,6 +150,8 @@ class TrainingConfig(_Section):
     """Train on the share of coders who gave a label instead of the gold label."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of each target that is replaced by the label's share in the training data."""
+    join_hyphens: float = Field(default=0.0, ge=0, le=1)
+    """Share of training sentences whose short first parts lose their hyphen ("de-escalate")."""
     class_weighting: float = Field(default=0.0, ge=0, le=1)
     """Exponent of the inverse class frequency: 0 no weighting, 1 balanced."""
     variable_weights: dict[str, float] = {}
@@ -211,7 +213,8 @@ def config_hash(config: RunConfig, *data_hashes: str) -> str:
     # The data's content counts, not where it lies on this computer.
     for key in ("path", "codebook"):
         canonical["data"].pop(key)
-    canonical["data"]["splits"].pop("file")
+    # So do the documents of each split, whose hash is among the data's.
+    canonical["data"].pop("splits")
     text = json.dumps([canonical, *data_hashes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -290,7 +293,9 @@ def _problem(error: Any) -> str:
 def _known_keys(parents: Iterable[Any]) -> list[str]:
     model: Any = RunConfig
     for parent in parents:
-        model = model.model_fields[parent].annotation
+        annotation = model.model_fields[parent].annotation
+        # An optional section is a union of the section and None.
+        model = next((a for a in get_args(annotation) if a is not type(None)), annotation)
     return list(model.model_fields)
 
 
@@ -298,7 +303,9 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     def absolute(path: Path | None) -> Path | None:
         return None if path is None else (folder / path.expanduser()).resolve()
 
-    splits = config.data.splits.model_copy(update={"file": absolute(config.data.splits.file)})
+    splits = config.data.splits
+    if splits is not None:
+        splits = splits.model_copy(update={"file": absolute(splits.file)})
     data = config.data.model_copy(
         update={
             "path": absolute(config.data.path),

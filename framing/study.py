@@ -11,7 +11,7 @@ import numpy as np
 
 from framing.arrays import FloatArray
 from framing.codebook import Codebook, load_codebook
-from framing.config import DataConfig, RunConfig
+from framing.config import DataConfig, RunConfig, SplitConfig
 from framing.data.bundled import load_bundled, load_bundled_splits, load_card
 from framing.data.corpus import Corpus
 from framing.data.gold import gold_annotations, soft_labels
@@ -140,13 +140,13 @@ def _origin(config: DataConfig) -> str:
 
 
 def _splits(config: DataConfig, corpus: Corpus) -> Splits:
-    wanted = config.splits
+    if config.splits is None and config.corpus is not None:
+        return load_bundled_splits(config.corpus, corpus)
+    wanted = config.splits or SplitConfig()
     if wanted.file is not None:
         return load_splits(wanted.file, corpus)
     if wanted.column is not None:
         return splits_from_metadata(corpus, wanted.column)
-    if config.corpus is not None and "splits" not in config.model_fields_set:
-        return load_bundled_splits(config.corpus, corpus)
     fractions = {str(name): share for name, share in wanted.fractions.items()}
     gold = gold_annotations(corpus.annotations, corpus.codebook, config.adjudicator)
     return make_splits(corpus, gold, fractions, wanted.seed, wanted.stratify)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from framing.arrays import gold_array
 from framing.artifacts import BASELINE, RUN, SEEDS, write_json, write_manifest, write_text
 from framing.config import RunConfig, config_hash
@@ -19,7 +21,7 @@ from framing.export import POOLED, export_graph, pad_id, write_bundle
 from framing.inference.bundle import load_bundle
 from framing.model.baselines import Fitting, fit_baselines
 from framing.model.calibration import fit_decisions
-from framing.model.dataset import Targets, hard_targets, smoothed
+from framing.model.dataset import Targets, hard_targets, smoothed, with_joined_hyphens
 from framing.model.encoder import attention_for, find_encoder, load_encoder, load_fast_tokenizer
 from framing.model.finetune import Examples, Outcome, device_type, finetune, model_logits
 from framing.provenance import commit, machine, versions
@@ -198,12 +200,11 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.no_truncation()
-    return Examples(
-        tokenize(backend, sentences, stage.settings),
-        gold,
-        targets,
-        study.training_factors(sentences, config.data),
-    )
+    factors = study.training_factors(sentences, config.data)
+    if split == "train" and config.training.join_hyphens:
+        rng = np.random.default_rng(stage.seed)
+        sentences = with_joined_hyphens(sentences, config.training.join_hyphens, rng)
+    return Examples(tokenize(backend, sentences, stage.settings), gold, targets, factors)
 
 
 def _write_record(stage: Stage, outcome: Outcome, encoder: str, n_train: int) -> None:

@@ -101,3 +101,9 @@ def test_every_field_is_documented() -> None:
 def test_resolved_yaml_reads_back(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, MINIMAL))
     assert load_config(write(tmp_path, config.to_yaml())) == config
+
+
+def test_misspelt_key_of_an_optional_section(tmp_path: Path) -> None:
+    text = "name: a\ndata: {corpus: x, splits: {fraction: {}}}"
+    with pytest.raises(ConfigError, match=r"unknown key 'fraction'.*Did you mean 'fractions'"):
+        load_config(write(tmp_path, text))

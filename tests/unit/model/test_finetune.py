@@ -8,7 +8,14 @@ from framing.codebook import Codebook
 from framing.config import RunConfig, TrainingConfig
 from framing.encoding import InputSettings, tokenize
 from framing.model.classifier import SentenceClassifier, new_classifier
-from framing.model.dataset import LengthBuckets, Targets, class_weights, hard_targets, smoothed
+from framing.model.dataset import (
+    LengthBuckets,
+    Targets,
+    class_weights,
+    hard_targets,
+    smoothed,
+    with_joined_hyphens,
+)
 from framing.model.encoder import find_encoder, load_encoder, load_fast_tokenizer
 from framing.model.finetune import (
     Examples,
@@ -178,3 +185,16 @@ def test_length_buckets_hold_every_sentence_once_and_are_not_in_order_of_length(
 
 def test_one_bucket_smaller_than_a_batch() -> None:
     assert sorted(LengthBuckets([3, 1, 2], 8, seed=0)) == [0, 1, 2]
+
+
+def test_joined_hyphens() -> None:
+    texts = ["They must de-escalate now, the mid-June long-term non-Russian way: X-ray, re-do."]
+    sentence = Sentence("a", texts[0], "d", previous="A no-fly zone, pre-empted")
+    rng = np.random.default_rng(0)
+    (changed,) = with_joined_hyphens([sentence], 1.0, rng)
+    expected = "They must deescalate now, the mid-June longterm non-Russian way: X-ray, re-do."
+    assert changed.text == expected
+    assert changed.previous == "A no-fly zone, preempted"
+    assert with_joined_hyphens([sentence], 0.0, rng) == [sentence]
+    many = with_joined_hyphens([sentence] * 1000, 0.3, rng)
+    assert sum(s.text == expected for s in many) == pytest.approx(300, abs=50)
