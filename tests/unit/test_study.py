@@ -50,4 +50,4 @@ def test_factors(study: Study, config: RunConfig) -> None:
         for s in sentences
     ]
     assert factors == pytest.approx(np.array(expected))
-    assert set(factors) == {1.0, 0.5, 0.1, 0.05}
+    assert len(set(factors)) > 2
