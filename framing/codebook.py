@@ -32,6 +32,13 @@ from framing.errors import CodebookError, all_problems, unknown_name
 
 Kind = Literal["multi_label", "single_label"]
 KINDS: tuple[Kind, ...] = ("multi_label", "single_label")
+#: Names of columns that stand beside the variables in tables.
+RESERVED = frozenset(
+    (
+        *("id", "doc_id", "position", "previous", "text", "sentence", "target", "span"),
+        *("start", "end", "coder", "bundle", "p", "metadata"),
+    )
+)
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -320,6 +327,12 @@ class _Checker:
     def variable(self, node: yaml.Node) -> Variable:
         fields = self.mapping(node, "a variable", _VARIABLE_KEYS, ("id", "kind", "labels"))
         variable_id = self.identifier(fields.get("id"), "a variable's id")
+        if variable_id in RESERVED:
+            self.problem(
+                fields["id"],
+                f"a variable cannot be named {variable_id!r}, which is a column of its own in "
+                "tables; choose another id",
+            )
         nodes = self.sequence(fields.get("labels"), "labels")
         labels = [(child, self.label(child)) for child in nodes]
         self.unique("label", [(child, label.id) for child, label in labels])

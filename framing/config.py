@@ -207,15 +207,23 @@ class RunConfig(_Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def config_hash(config: RunConfig, *data_hashes: str) -> str:
-    """Eight hexadecimal digits that differ when a config or its data differ."""
+def config_hash(config: RunConfig, *hashes: str) -> str:
+    """Eight hexadecimal digits that differ when a config, its data or its encoder differ.
+
+    Args:
+        config: The run config.
+        hashes: Of the data and of the encoder.
+    """
     canonical = config.canonical()
     # The data's content counts, not where it lies on this computer.
     for key in ("path", "codebook"):
         canonical["data"].pop(key)
     # So do the documents of each split, whose hash is among the data's.
     canonical["data"].pop("splits")
-    text = json.dumps([canonical, *data_hashes], sort_keys=True)
+    # The caller gives a fingerprint of the encoder, wherever its folder lies.
+    for key in ("path", "revision", "allow_download"):
+        canonical["encoder"].pop(key)
+    text = json.dumps([canonical, *hashes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -22,7 +22,7 @@ from framing.study import load_study
 
 
 def evaluate_external(
-    run: Path, data: Path, out: Path, *, columns: Path | None, adjudicator: str, origin: str
+    run: Path, data: Path, out: Path, *, columns: Path | None, adjudicator: str | None, origin: str
 ) -> Scores:
     """Score a run's model and baselines on other coded data.
 
@@ -30,8 +30,8 @@ def evaluate_external(
         run: The run's folder.
         data: File or folder.
         out: Folder for predictions, scores and report; replaced if it exists.
-        columns: YAML file with a column mapping, or None.
-        adjudicator: The coder whose word is final.
+        columns: YAML file with a column mapping; None takes that of the run's config.
+        adjudicator: The coder whose word is final; None takes that of the run's config.
         origin: Where texts and codes come from, "" where unknown.
 
     Returns:
@@ -42,8 +42,8 @@ def evaluate_external(
     """
     config = load_config(run / RUN.config)
     book = load_bundle(run).codebook
-    corpus = read_corpus(data, book, _columns(columns))
-    scored = _scored(corpus, adjudicator, origin)
+    corpus = read_corpus(data, book, _columns(columns, config))
+    scored = _scored(corpus, adjudicator or config.data.adjudicator, origin)
     # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -53,9 +53,9 @@ def evaluate_external(
     return scores
 
 
-def _columns(path: Path | None) -> ColumnMapping | None:
+def _columns(path: Path | None, config: RunConfig) -> ColumnMapping | None:
     if path is None:
-        return None
+        return ColumnMapping.from_dict(config.data.columns) if config.data.columns else None
     try:
         value: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -113,7 +113,7 @@ def score_run(
             slice_fields=config.metadata,
         ),
         leakage=None if train is None else _leakage(train, scored.sentences),
-        facts=_facts(read_json(folder / RUN.record), scored.origin),
+        facts=_facts(read_json(folder / RUN.record), scored.origin) | _warnings(scored),
     )
     write_report(out, scores)
     return scores
@@ -132,6 +132,17 @@ def _systems(folder: Path, bundle: Bundle, scored: Scored) -> list[System]:
 def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:
     found = find_leakage(train, scored)
     return Leakage(found.exact, found.near, found.threshold, found.examples)
+
+
+def _warnings(scored: Scored) -> dict[str, str]:
+    documents = len({sentence.doc_id for sentence in scored.sentences})
+    if documents < len(scored.sentences) or documents == 1:
+        return {}
+    return {
+        "warning_single_sentences": "Every sentence is a document of its own. If several come from "
+        "one text, name its column (doc_id): otherwise neighbours stand in training and test "
+        "split, and the intervals are too narrow."
+    }
 
 
 def _facts(record: dict[str, Any], origin: str) -> dict[str, str]:

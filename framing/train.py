@@ -22,9 +22,16 @@ from framing.inference.bundle import load_bundle
 from framing.model.baselines import Fitting, fit_baselines
 from framing.model.calibration import fit_decisions
 from framing.model.dataset import Targets, hard_targets, smoothed, with_joined_hyphens
-from framing.model.encoder import attention_for, find_encoder, load_encoder, load_fast_tokenizer
+from framing.model.encoder import (
+    attention_for,
+    find_encoder,
+    fingerprint,
+    load_encoder,
+    load_fast_tokenizer,
+)
 from framing.model.finetune import Examples, Outcome, device_type, finetune, model_logits
 from framing.provenance import commit, machine, versions
+from framing.records import Sentence
 from framing.report import load_scores, render_seed_summary
 from framing.scoring import Scored, embedder, score_run
 from framing.study import Study, load_study
@@ -73,7 +80,7 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     logging.disable_progress_bar()
     study = load_study(config)
     _check(config, study)
-    digest = config_hash(config, study.hash)
+    digest = config_hash(config, study.hash, fingerprint(find_encoder(config.encoder)))
     folders = []
     for seed in config.seeds:
         folder = runs / f"{config.name}-{digest}-s{seed}"
@@ -106,7 +113,22 @@ def _check(config: RunConfig, study: Study) -> None:
             raise ConfigError(f"training.variable_weights: {message}")
     sentences = study.training_sentences(config.data)
     study.training_factors(sentences, config.data)
+    _check_coded(study, sentences)
     load_fast_tokenizer(find_encoder(config.encoder))
+
+
+def _check_coded(study: Study, sentences: Sequence[Sentence]) -> None:
+    """Refuse to train a variable that nobody coded, such as one whose column is misspelt."""
+    coded = gold_array(study.gold_of(sentences), study.book).coded
+    for variable in study.book.variables:
+        heads = [k for k, head in enumerate(study.book.heads) if head.variable == variable.id]
+        if not coded[:, heads].any():
+            fields = ", ".join(sorted({name for s in sentences for name in s.metadata}))
+            raise DataError(
+                f"{study.corpus.name}: variable {variable.id!r} is coded in no training sentence; "
+                "check the name of its column, or take it out of the codebook. Columns that hold "
+                f"no variable: {fields or '(none)'}"
+            )
 
 
 def train_once(stage: Stage) -> None:

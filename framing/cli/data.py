@@ -123,9 +123,12 @@ def _columns(path: Path | None) -> Any:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
+    if isinstance(value, dict):
+        # A section cut out of a run config still has its key.
+        value = value.get("columns", value)
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: expected `field: column` lines, found {value!r}")
-    return ColumnMapping.from_dict(value.get("columns", value))
+    return ColumnMapping.from_dict(value)
 
 
 def _console() -> Console:

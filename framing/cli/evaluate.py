@@ -23,10 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=Path,
         metavar="FILE",
-        help="YAML file that says which column holds what (see docs/data.md)",
+        help="YAML file that says which column holds what (see docs/data.md); default: as in the "
+        "run's config",
     )
     parser.add_argument(
-        "--adjudicator", default="adjudicator", help="coder whose word is final where coders differ"
+        "--adjudicator",
+        help="coder whose word is final where coders differ (default: as in the run's config)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="default: RUN/evaluations/<name of the data>"

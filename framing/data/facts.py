@@ -10,9 +10,10 @@ from typing import Any
 
 from framing.codebook import Codebook
 from framing.data.agreement import agreement, pair_f1
-from framing.data.corpus import Corpus
+from framing.data.corpus import Corpus, metadata_fields
 from framing.data.gold import gold_annotations, is_coder, label_counts
 from framing.data.splits import Splits, split_counts
+from framing.errors import DataError, unknown_name
 from framing.records import ADJUDICATOR, Annotation
 
 Facts = dict[str, Any]
@@ -34,8 +35,11 @@ def corpus_facts(
 
     Returns:
         JSON values: hash, codebook, totals, annotations by coder, gold labels, counts for each
-        value of each field and for each split, agreement (alpha by label, F1 of each pair of coders).
-        Shares and agreement are rounded to three digits.
+        value of each field and for each split, agreement (alpha by label, F1 of each pair of
+        coders). Shares and agreement are rounded to three digits.
+
+    Raises:
+        DataError: No sentence has one of the fields.
     """
     book = corpus.codebook
     gold = gold_annotations(corpus.annotations, book, adjudicator)
@@ -62,6 +66,9 @@ def _coders_per_sentence(corpus: Corpus, adjudicator: str) -> dict[int, int]:
 
 def _by_value(corpus: Corpus, gold: Sequence[Annotation], field: str) -> dict[str, Facts]:
     """Sentences, documents and shares of the multi_label variables' labels by value."""
+    known = metadata_fields(corpus.sentences)
+    if field not in known:
+        raise DataError(f"{corpus.name}: {unknown_name('metadata field', field, known)}")
     coded = {a.sentence_id: a for a in gold}
     groups: defaultdict[str, list[tuple[str, Annotation | None]]] = defaultdict(list)
     for s in corpus.sentences:

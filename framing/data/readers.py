@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -32,7 +32,8 @@ from framing.records import GOLD, Annotation, Sentence
 
 __all__ = ["ColumnMapping", "VariableColumns", "iter_sentences", "read_corpus"]
 
-_ENDINGS = (".jsonl", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".csv.gz", ".tsv.gz")
+_PLAIN = (".jsonl", ".csv", ".tsv", ".parquet")
+_ENDINGS = (*_PLAIN, ".ndjson", ".jsonl.gz", ".csv.gz", ".tsv.gz", ".ndjson.gz")
 
 
 def iter_sentences(
@@ -98,7 +99,7 @@ def read_corpus(
 def _part(folder: Path, stem: str) -> Path:
     found = [folder / (stem + ending) for ending in _ENDINGS if (folder / (stem + ending)).exists()]
     if not found:
-        names = ", ".join(f"{stem}{ending}" for ending in _ENDINGS[:4])
+        names = ", ".join(f"{stem}{ending}" for ending in _PLAIN)
         raise DataError(
             f"{folder}: expected one of {names}; give a folder that holds it, or one file"
         )
@@ -211,7 +212,11 @@ class _CorpusReader:
     def _keep_once(self, draft: Draft, row: Row, first: dict[str, Draft]) -> None:
         """Rows by several coders: keep the sentence of the first of them."""
         if not draft.has_id:
-            self.problems.add(row.place, "expected a sentence id, since rows are by several coders")
+            text = (
+                f"expected a sentence id, since column {self._coder_column!r} says that rows are "
+                "by several coders; name its column under `columns: {id: ...}`"
+            )
+            self.problems.add(row.place, text)
             return
         before = first.setdefault(draft.sentence.id, draft)
         if before is draft:
@@ -254,18 +259,19 @@ class _CorpusReader:
         if row.tabular:
             for spec in self.mapping.variables.values():
                 check_columns(row, spec.names)
-        self._variables = variable_readers(self.book, self.mapping, keys)
+        variables = variable_readers(self.book, self.mapping, keys)
         if strict:
-            self._refuse_others(row)
-        self._keys = keys
+            self._refuse_others(row, variables)
+        self._keys, self._variables = keys, variables
 
-    def _refuse_others(self, row: Row) -> None:
+    def _refuse_others(self, row: Row, variables: Sequence[VariableReader]) -> None:
         """A key that nothing reads in an annotation file is most likely a misspelt variable."""
-        read = {n for reader in self._variables for n in reader.spec.names}
-        read |= {self.mapping.id or "id", self._coder_column, *self.mapping.ignore}
+        own = (self.mapping.id or "id", self._coder_column)
+        read = {*own, *self.mapping.ignore}
+        read |= {name for reader in variables for name in reader.spec.names}
         for key in row.values:
             if key not in read:
-                known = ["id", "coder", *(v.id for v in self.book.variables)]
+                known = [*own, *(v.id for v in self.book.variables)]
                 raise DataError(
                     f"{unknown_name('key', key, known)} Name it under `columns: {{ignore: [...]}}` "
                     "to leave it unread"

@@ -139,7 +139,8 @@ def _no_text(mapping: ColumnMapping, row: Row) -> str:
         return unknown_name("column", mapping.text, row.values)
     return (
         f"no column text (or sentence) here; found: {', '.join(row.values) or '(nothing)'}. "
-        "Say which column holds the sentence: columns: {text: NAME}"
+        "Say which column holds the sentence: `columns: {text: NAME}` in a run config, "
+        "`text: NAME` in the file of --columns, or --text-column NAME"
     )
 
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ _OTHER_NAMES = {"training": "train", "validation": "dev", "valid": "dev", "val":
 IntArray = NDArray[np.int64]
 _PASSES = 10
 _TOLERANCE = 1e-9
-_MANIFEST_KEYS = ("corpus", "sentences", "seed", "fractions", "stratify", "counts", "documents")
 
 
 @dataclass(frozen=True)
@@ -312,15 +311,32 @@ def load_splits(path: Path, corpus: Corpus) -> Splits:
     return splits
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+_MANIFEST_FORM: Mapping[str, Callable[[Any], bool]] = {
+    "corpus": lambda value: isinstance(value, str),
+    "sentences": lambda value: isinstance(value, str),
+    "seed": lambda value: value is None or isinstance(value, int),
+    "fractions": lambda value: isinstance(value, dict),
+    "stratify": _are_texts,
+    "counts": lambda value: isinstance(value, dict),
+    "documents": lambda value: isinstance(value, dict) and all(map(_are_texts, value.values())),
+}
+
+
 def _from_json(value: Any, path: Path) -> Splits:
-    lacking = [k for k in _MANIFEST_KEYS if not isinstance(value, dict) or k not in value]
+    lacking = [k for k in _MANIFEST_FORM if not isinstance(value, dict) or k not in value]
     if lacking:
         raise DataError(f"{path}: not a split manifest: it lacks {', '.join(lacking)}")
-    documents = value["documents"]
-    if not isinstance(documents, dict) or not all(isinstance(x, list) for x in documents.values()):
-        raise DataError(f"{path}: `documents` must give a list of document ids for each split")
+    if wrong := [k for k, fits in _MANIFEST_FORM.items() if not fits(value[k])]:
+        raise DataError(
+            f"{path}: not a split manifest as `framing data split` writes it: {', '.join(wrong)} "
+            "of another form; make it again"
+        )
     return Splits(
-        documents={name: tuple(ids) for name, ids in documents.items()},
+        documents={name: tuple(ids) for name, ids in value["documents"].items()},
         corpus=value["corpus"],
         sentences=value["sentences"],
         counts=value["counts"],

@@ -202,9 +202,11 @@ def _fit_keywords(folder: Path, fitting: Fitting, labels: LabelArray) -> None:
     matched = keyword_counts(fitting.train, fitting.book) > 0
     prior = _prior_logits(labels, fitting.book)
     hit, miss = prior.copy(), prior.copy()
+    head_of = [column for column, head in enumerate(fitting.book.heads) for _ in head.labels]
     for k in range(fitting.book.n_logits):
-        with_match, without = labels.values[matched[:, k], k], labels.values[~matched[:, k], k]
-        hit[k] = _log_odds(with_match)
+        coded = labels.coded[:, head_of[k]]
+        hit[k] = _log_odds(labels.values[coded & matched[:, k], k])
+        without = labels.values[coded & ~matched[:, k], k]
         # A list whose matches tell nothing still decides: a match is never below a miss.
         miss[k] = min(_log_odds(without), hit[k] - 1e-3)
     stored = {"prior": prior.tolist(), "hit": hit.tolist(), "miss": miss.tolist()}

@@ -64,6 +64,15 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
     return EncoderSource(str(folder), "sentence-transformers/all-MiniLM-L6-v2", None, True)
 
 
+def fingerprint(source: EncoderSource) -> str:
+    """What tells one encoder from another: hashes of a folder's weights, else name and revision."""
+    folder = Path(source.location)
+    if not folder.is_dir():
+        return f"{source.name}@{source.revision or 'main'}"
+    weights = sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin"})
+    return " ".join(sha256_file(path) for path in weights)
+
+
 def attention_for(config: EncoderConfig, device: str) -> str:
     """The attention implementation to use on a device ("cpu", "cuda", ...)."""
     if config.attention != "auto":

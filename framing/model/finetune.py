@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +125,6 @@ def finetune(
         How the training went.
     """
     from transformers import EarlyStoppingCallback
-    from transformers.trainer_utils import get_last_checkpoint
 
     _set_loss_weights(model, config.training, book, train.targets)
     arguments = training_arguments(config, len(train.sentences), seed, folder)
@@ -141,8 +142,7 @@ def finetune(
         callbacks=callbacks,
         optimizers=(_optimizer(model, config.training), None),
     )
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    result = trainer.train(resume_from_checkpoint=last)
+    result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
     return _outcome(trainer, result)
 
 
@@ -159,6 +159,24 @@ def _trainer_class(lengths: Sequence[int]) -> type[Trainer]:
             return LengthBuckets(lengths, self.args.train_batch_size, self.args.data_seed or 0)
 
     return BucketTrainer
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest whole checkpoint; those that a kill left half written are removed.
+
+    The Trainer writes into a checkpoint's folder file by file and its state last, so a readable
+    state means that all else is there.
+    """
+    found = [path for path in folder.glob("checkpoint-*") if path.name[11:].isdigit()]
+    for path in sorted(found, key=lambda path: int(path.name[11:]), reverse=True):
+        state = path / "trainer_state.json"
+        try:
+            json.loads(state.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+        else:
+            return str(path)
+    return None
 
 
 def _outcome(trainer: Trainer, result: Any) -> Outcome:
@@ -209,7 +227,8 @@ def training_arguments(
     steps_an_epoch = math.ceil(n_sentences / (training.batch_size * training.accumulate))
     every = max(1, math.ceil(steps_an_epoch / training.evaluations))
     return TrainingArguments(
-        output_dir=str(folder),
+        # Absolute, so that a run continued from another folder finds its best checkpoint.
+        output_dir=str(folder.resolve()),
         num_train_epochs=training.epochs,
         per_device_train_batch_size=training.batch_size,
         per_device_eval_batch_size=64,

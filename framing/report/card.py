@@ -75,7 +75,7 @@ def front_matter(view: View) -> dict[str, Any]:
         "language": [plain(view.book.language)],
         "library_name": "framing",
         "pipeline_tag": "text-classification",
-        "tags": ["framing", "stance", "content-analysis", "sentence-classification", "onnx"],
+        "tags": ["framing", "content-analysis", "sentence-classification", "onnx"],
     }
     base = facts.get("base_model") or facts.get("encoder", "")
     if _HUB_NAME.match(base):

@@ -123,16 +123,19 @@ def _beside(view: View, variable: Variable, other: SystemScores) -> str:
     if score is None or score.value is None:
         return f"{subject} has no defined score here."
     found = view.comparison(other.name, "f1", variable, "macro")
-    return f"{subject} scores {number(score.value)}; {_judgement(found)}"
+    judgement = _judgement(found, view.scores.signature.confidence)
+    return f"{subject} scores {number(score.value)}; {judgement}"
 
 
-def _judgement(found: Comparison | None) -> str:
+def _judgement(found: Comparison | None, confidence: float) -> str:
     if found is None:
         return "the difference was not tested."
     evidence = f"{difference(found)}, p {p_value(found.p_value, equals='= ')}"
-    if found.low > 0:
+    # Interval and p-value come from the same resamples, but near the border they may disagree.
+    clear = found.p_value < 1 - confidence
+    if clear and found.low > 0:
         return f"the model is better by more than chance explains ({evidence})."
-    if found.high < 0:
+    if clear and found.high < 0:
         return f"the model is worse by more than chance explains ({evidence})."
     return f"the difference cannot be told from noise ({evidence})."
 

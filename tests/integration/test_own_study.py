@@ -174,6 +174,33 @@ def test_mistakes_leave_no_run(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_variable_that_nobody_coded_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_study(tmp_path)
+    table = tmp_path / "coded.csv"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace(",speaker", ",Speaker", 1), encoding="utf-8")
+    assert main(["train", str(config), "--runs", str(tmp_path / "runs")]) == 2
+    message = capsys.readouterr().err
+    assert "variable 'speaker' is coded in no training sentence" in message
+    assert "Speaker" in message
+    assert not (tmp_path / "runs").exists()
+
+
+def test_evaluation_reads_columns_as_the_run_did(tmp_path: Path) -> None:
+    config = make_study(tmp_path)
+    for name in ("coded.csv", "new.csv"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace(",text,", ",Satz,", 1), encoding="utf-8")
+    runs = tmp_path / "runs"
+    arguments = ["train", str(config), "--runs", str(runs), "--set", "data.columns={text: Satz}"]
+    arguments += ["--set", "training.epochs=1", "--set", "evaluation.baselines=[majority]"]
+    assert main(arguments) == 0
+    data = str(tmp_path / "new.csv")
+    assert main(["evaluate", "--model", str(runs / "own"), "--data", data]) == 0
+
+
 def test_evaluate_refuses_what_it_cannot_score(
     study: Path, run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,6 +74,10 @@ variables:
         ("name: a\nvariables: []", "at least one variable, found none"),
         ("name: [", r"b.yaml:1: not valid YAML"),
         ("name: a\nname: b\nvariables: []", "line 2: key 'name' stands twice"),
+        (
+            "name: a\nvariables: [{id: text, kind: multi_label, labels: [{id: x}]}]",
+            "a variable cannot be named 'text'",
+        ),
         ("name: a\nversion: x\nvariables: []", "line 2: version must be a whole number"),
         (
             "name: a\nvariables: [{id: v, kind: single_label, labels: [{id: x}]}]",

@@ -22,6 +22,7 @@ from framing.model.finetune import (
     _rate_factor,
     development_score,
     finetune,
+    last_checkpoint,
     model_logits,
 )
 from framing.records import Sentence
@@ -198,3 +199,14 @@ def test_joined_hyphens() -> None:
     assert with_joined_hyphens([sentence], 0.0, rng) == [sentence]
     many = with_joined_hyphens([sentence] * 1000, 0.3, rng)
     assert sum(s.text == expected for s in many) == pytest.approx(300, abs=50)
+
+
+def test_half_written_checkpoints_are_passed_over(tmp_path: Path) -> None:
+    assert last_checkpoint(tmp_path / "none") is None
+    for step, state in ((9, "{}"), (10, "{}"), (100, '{"half'), (200, None)):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state is not None:
+            (folder / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-9"]

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from framing.data.readers import ColumnMapping, iter_sentences
+from framing.errors import ConfigError, DataError
+from framing.records import Sentence
+
+
+def read(tmp_path: Path, content: str, name: str = "x.csv", **fields: object) -> list[Sentence]:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    return list(iter_sentences(path, ColumnMapping.from_dict(fields)))
+
+
+def test_every_field_by_its_own_name(tmp_path: Path) -> None:
+    names = "id,text,doc_id,position,previous,target,source,date,speaker,title,genre,outlet"
+    (sentence,) = read(tmp_path, f"{names}\ns,T.,d,4,P.,a tax,Post,2022-01-02,Lee,Tt,wire,x\n")
+    assert sentence == Sentence(
+        "s",
+        "T.",
+        "d",
+        4,
+        "P.",
+        "a tax",
+        {
+            "source": "Post",
+            "date": "2022-01-02",
+            "speaker": "Lee",
+            "title": "Tt",
+            "genre": "wire",
+            "outlet": "x",
+        },
+    )
+
+
+def test_named_columns_win_over_own_names(tmp_path: Path) -> None:
+    text = "text,clean,outlet,coder,note\nRaw,Clean,Post,Ana,n\n"
+    (sentence,) = read(tmp_path, text, text="clean", source="outlet", ignore=["note", "text"])
+    assert sentence.text == "Clean"
+    assert sentence.metadata == {"source": "Post"}
+
+
+def test_missing_ids_and_documents(tmp_path: Path) -> None:
+    sentences = read(tmp_path, "sentence\nOne\nTwo\n", "talk.v2.csv")
+    assert [(s.id, s.doc_id, s.position) for s in sentences] == [
+        ("talk-1", "talk-1", 0),
+        ("talk-2", "talk-2", 0),
+    ]
+    sentences = read(tmp_path, "sentence\nOne\nTwo\n", "talk.csv", missing_doc_id="file")
+    assert [(s.id, s.doc_id, s.position, s.previous) for s in sentences] == [
+        ("talk-1", "talk", 0, ""),
+        ("talk-2", "talk", 1, "One"),
+    ]
+
+
+def test_previous_is_filled_within_a_document_only(tmp_path: Path) -> None:
+    text = "doc_id,position,text\nd,3,a\nd,4,b\nd,6,c\ne,7,f\ne,,g\n"
+    assert [(s.position, s.previous) for s in read(tmp_path, text)] == [
+        (3, ""),
+        (4, "a"),
+        (6, ""),
+        (7, ""),
+        (8, "f"),
+    ]
+
+
+def test_previous_that_is_given_is_kept(tmp_path: Path) -> None:
+    text = "doc_id,text,previous\nd,a,\nd,b,Another.\nd,c,\n"
+    assert [s.previous for s in read(tmp_path, text)] == ["", "Another.", ""]
+
+
+def test_json_lines_may_differ_and_null_is_missing() -> None:
+    lines = '{"text": "a", "doc_id": "d", "n": 3.0}\n{"text": "b", "doc_id": "d", "previous": null}'
+    first, second = iter_sentences(io.StringIO(lines))
+    assert first.metadata == {"n": "3"}
+    assert (second.previous, second.metadata) == ("a", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,txt\na,One\n", r"no column text \(or sentence\) here; found: id, txt. Say which"),
+        ("id,text\na,One\nb,\n", r"x\.csv:3: column 'text': expected a sentence, found nothing"),
+        ("text,position\nOne,-1\n", r"x\.csv:2: column 'position': expected a whole number"),
+        ("text,position\nOne,1.5\n", r"expected a whole number, found '1\.5'"),
+    ],
+)
+def test_rows_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text)
+
+
+def test_span(tmp_path: Path) -> None:
+    (sentence,) = read(tmp_path, '{"text": "a", "span": [3, 4]}', "x.jsonl")
+    assert sentence.span == (3, 4)
+    for wrong in ("[3]", "[3, true]", '"3-4"'):
+        with pytest.raises(DataError, match=r"x\.jsonl:1: span: expected two whole numbers"):
+            read(tmp_path, f'{{"text": "a", "span": {wrong}}}', "x.jsonl")
+
+
+def test_named_column_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.csv: unknown column 'Sentense'; .*mean 'Sentence'"):
+        read(tmp_path, "Sentence\nOne\n", text="Sentense")
+
+
+def test_all_mistakes_of_a_mapping_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ColumnMapping.from_dict(
+            {
+                "txt": "Sentence",
+                "id": ["a"],
+                "missing_doc_id": "page",
+                "variables": {
+                    "topics": {"column": "t", "columns": {"jobs": "j"}},
+                    "view": {"colum": "v"},
+                    "speaker": {"column": "s", "separator": ""},
+                },
+            }
+        )
+    message = str(caught.value)
+    for part in (
+        "columns: mistakes: 7 problems",
+        "unknown key 'txt'",
+        "id: expected text, found ['a']",
+        "missing_doc_id: expected sentence or file, found 'page'",
+        "variables.topics: expected exactly one of column, columns, coders, counts",
+        "variables.view: unknown key 'colum'",
+        "variables.view: expected exactly one of",
+        "variables.speaker.separator: expected at least one character",
+    ):
+        assert part in message
