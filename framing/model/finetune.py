@@ -149,8 +149,8 @@ def finetune(
 def _trainer_class(lengths: Sequence[int]) -> type[Trainer]:
     """A Trainer that groups sentences by length without ordering the batches by length.
 
-    transformers' own group_by_length runs from long to short again and again; with it the same
-    config reached half the development score (experiments/002-batch-order).
+    transformers' own group_by_length runs from long to short again and again, and a model trained
+    so scores far lower (experiments/002-batch-order).
     """
     import transformers
 
