@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -31,7 +31,9 @@ ContextPart = Literal["target", "title", "previous"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class SplitConfig(_Section):
@@ -192,8 +194,14 @@ class RunConfig(_Section):
     """Scores."""
     licence: str = ""
     """Of the trained model, for its card, such as apache-2.0."""
-    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(1,), min_length=1)
     """One run each."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("`seeds` names a seed twice")
+        return self
 
     def canonical(self) -> dict[str, Any]:
         """Everything that decides a run's outcome but its seed, as JSON values."""
@@ -283,7 +291,10 @@ def _apply(value: dict[str, Any], override: str) -> None:
         # YAML reads 1e-4 as text; JSON reads it as the number that people mean.
         node[last] = json.loads(text)
     except json.JSONDecodeError:
-        node[last] = yaml.safe_load(text)
+        try:
+            node[last] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {override!r}: the value is not valid YAML") from None
 
 
 def _problem(error: Any) -> str:

@@ -13,7 +13,7 @@ from framing.config import RunConfig, load_config
 from framing.data.corpus import Corpus
 from framing.data.gold import gold_annotations
 from framing.data.readers import ColumnMapping, read_corpus
-from framing.errors import ConfigError, DataError, FramingError
+from framing.errors import ConfigError, DataError, FramingError, OutputError
 from framing.evaluation.schema import Scores
 from framing.inference.bundle import load_bundle
 from framing.records import Sentence
@@ -40,6 +40,8 @@ def evaluate_external(
     Raises:
         DataError: The data cannot be read, does not fit the codebook or has no coded sentence.
     """
+    out = out.resolve()
+    _check_replaceable(out)
     config = load_config(run / RUN.config)
     book = load_bundle(run).codebook
     corpus = read_corpus(data, book, _columns(columns, config))
@@ -48,9 +50,23 @@ def evaluate_external(
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     scores = score_run(run, config.evaluation, scored, _training_sentences(config), temporary)
-    shutil.rmtree(out, ignore_errors=True)
+    if out.exists():
+        shutil.rmtree(out)
     temporary.rename(out)
     return scores
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse to replace a folder that holds more than an evaluation."""
+    if not out.exists():
+        return
+    ours = {RUN.predictions, RUN.scores, RUN.report_html, RUN.report_markdown, RUN.card}
+    others = [p.name for p in out.iterdir() if p.name not in ours] if out.is_dir() else [out.name]
+    if others or not (out / RUN.scores).is_file():
+        found = ", ".join(sorted(others)[:3]) or "no scores"
+        raise OutputError(
+            f"{out}: not an evaluation, so it is not replaced (found: {found}); name another folder"
+        )
 
 
 def _columns(path: Path | None, config: RunConfig) -> ColumnMapping | None:

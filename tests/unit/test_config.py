@@ -55,6 +55,9 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ("name: a\ndata: {path: x.csv}", "`path` needs a `codebook`"),
         ("- 1", "expected `key: value` lines, found list"),
         ("a: [", "not valid YAML"),
+        (MINIMAL + "seeds: [1, 1]", "names a seed twice"),
+        (MINIMAL + "seeds: [-1]", "greater than or equal to 0"),
+        (MINIMAL + "training: {epochs: .inf}", "finite number"),
         (MINIMAL + "name: ../x", "String should match pattern"),
         (
             "name: a\ndata: {corpus: x, splits: {fractions: {train: 1, dev: 1, test: 1}}}",
@@ -72,6 +75,8 @@ def test_missing_file_and_bad_override(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match=r"expected section\.key=value"):
         load_config(write(tmp_path, MINIMAL), ["training.epochs"])
+    with pytest.raises(ConfigError, match="the value is not valid YAML"):
+        load_config(write(tmp_path, MINIMAL), ["name=[a"])
     with pytest.raises(ConfigError, match="'name' is a value, not a section"):
         load_config(write(tmp_path, MINIMAL), ["name.x=1"])
 
