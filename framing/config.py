@@ -65,6 +65,19 @@ class SplitConfig(_Section):
         return self
 
 
+class AddedConfig(_Section):
+    """Coded sentences of another file that are trained on too."""
+
+    path: Path
+    """A file, or a folder with sentences.* and annotations.*, coded with the same codebook."""
+    columns: dict[str, Any] = {}
+    """Which column holds what; see docs/data.md."""
+    documents: Path | None = None
+    """A text file with a document id a line: only these are taken; None: all."""
+    weight: float = Field(default=1.0, gt=0)
+    """Factor on the loss of these sentences."""
+
+
 class DataConfig(_Section):
     """What a run is trained and scored on."""
 
@@ -86,6 +99,8 @@ class DataConfig(_Section):
     """Train only on sentences whose metadata field has one of these values."""
     train_weights: dict[str, dict[str, float]] = {}
     """Metadata field -> value -> factor on the loss of those sentences (1 where not named)."""
+    add: tuple[AddedConfig, ...] = ()
+    """Further coded sentences for training alone, such as your own beside a bundled corpus."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -164,6 +179,19 @@ class TrainingConfig(_Section):
     """Trackers of transformers, such as tensorboard, mlflow or trackio."""
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DecisionConfig(_Section):
+    """Calibration and thresholds, fitted on the development split."""
+
+    prevalence: dict[str, dict[str, Share]] = {}
+    """multi_label variable -> label -> share of sentences expected in the texts to be labelled.
+
+    Training data are often richer in what is sought than the texts that a model will meet.
+    """
+
+
 class EvaluationConfig(_Section):
     """Scores and their intervals."""
 
@@ -190,6 +218,8 @@ class RunConfig(_Section):
     """The encoder and its input."""
     training: TrainingConfig = TrainingConfig()
     """Optimisation."""
+    decisions: DecisionConfig = DecisionConfig()
+    """Calibration and thresholds."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """Scores."""
     licence: str = ""
@@ -228,6 +258,8 @@ def config_hash(config: RunConfig, *hashes: str) -> str:
         canonical["data"].pop(key)
     # So do the documents of each split, whose hash is among the data's.
     canonical["data"].pop("splits")
+    # And of added sentences, hashed among the data, only the weight is left.
+    canonical["data"]["add"] = [added.weight for added in config.data.add]
     # The caller gives a fingerprint of the encoder, wherever its folder lies.
     for key in ("path", "revision", "allow_download"):
         canonical["encoder"].pop(key)
@@ -330,6 +362,12 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
             "path": absolute(config.data.path),
             "codebook": absolute(config.data.codebook),
             "splits": splits,
+            "add": tuple(
+                added.model_copy(
+                    update={"path": absolute(added.path), "documents": absolute(added.documents)}
+                )
+                for added in config.data.add
+            ),
         }
     )
     encoder = config.encoder

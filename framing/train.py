@@ -111,10 +111,24 @@ def _check(config: RunConfig, study: Study) -> None:
         if name not in known:
             message = unknown_name("variable", name, known)
             raise ConfigError(f"training.variable_weights: {message}")
+    _check_prevalence(config, study)
     sentences = study.training_sentences(config.data)
     study.training_factors(sentences, config.data)
     _check_coded(study, sentences)
     load_fast_tokenizer(find_encoder(config.encoder))
+
+
+def _check_prevalence(config: RunConfig, study: Study) -> None:
+    """Refuse shares for what has no threshold."""
+    known = {v.id: v.label_ids for v in study.book.variables if v.kind == "multi_label"}
+    for name, shares in config.decisions.prevalence.items():
+        if name not in known:
+            message = unknown_name("multi_label variable", name, known)
+            raise ConfigError(f"decisions.prevalence: {message}")
+        for label in shares:
+            if label not in known[name]:
+                message = unknown_name("label", label, known[name])
+                raise ConfigError(f"decisions.prevalence.{name}: {message}")
 
 
 def _check_coded(study: Study, sentences: Sequence[Sentence]) -> None:
@@ -265,7 +279,9 @@ def make_bundle(stage: Stage) -> None:
         model=model,
         tokenizer=tokenizer,
         book=stage.study.book,
-        decisions=fit_decisions(logits, dev.gold, stage.study.book),
+        decisions=fit_decisions(
+            logits, dev.gold, stage.study.book, stage.config.decisions.prevalence
+        ),
         settings=stage.settings,
         run=stage.folder.name,
     )
@@ -292,6 +308,7 @@ def make_baselines(stage: Stage) -> None:
         dev_gold=study.gold_of(dev),
         fields=config.evaluation.metadata,
         embed=embedder(folder, load_bundle(stage.folder)),
+        prevalence=config.decisions.prevalence,
     )
     fit_baselines(folder, names, fitting)
 

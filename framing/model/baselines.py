@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class Fitting:
         dev_gold: Their gold labels.
         fields: Metadata fields for the metadata-only baseline, by preference.
         embed: Mean-pooled frozen embeddings of sentences, shape (n, hidden).
+        prevalence: Shares expected, as for the model (`framing.model.calibration`).
     """
 
     book: Codebook
@@ -76,6 +77,7 @@ class Fitting:
     dev_gold: Sequence[Annotation]
     fields: Sequence[str]
     embed: Embed
+    prevalence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def fit_baselines(folder: Path, names: Sequence[str], fitting: Fitting) -> None:
@@ -91,7 +93,7 @@ def fit_baselines(folder: Path, names: Sequence[str], fitting: Fitting) -> None:
             decisions = keyword_decisions(target, fitting.book)
         else:
             logits = _LOGITS[name](target, dev)
-            decisions = fit_decisions(logits, dev_labels, fitting.book)
+            decisions = fit_decisions(logits, dev_labels, fitting.book, fitting.prevalence)
         write_text(target / BASELINE.decisions, decisions.to_json())
 
 
@@ -145,9 +147,9 @@ def _majority_logits(folder: Path, inputs: Inputs) -> FloatArray:
 
 def metadata_value(sentence: Sentence, fields: Sequence[str]) -> str:
     """The first metadata field that a sentence has, as ``field=value``, or ""."""
-    for field in fields:
-        if sentence.metadata.get(field):
-            return f"{field}={sentence.metadata[field]}"
+    for name in fields:
+        if sentence.metadata.get(name):
+            return f"{name}={sentence.metadata[name]}"
     return ""
 
 

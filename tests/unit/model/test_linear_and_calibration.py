@@ -27,6 +27,29 @@ def test_platt_scaling_finds_the_generating_parameters() -> None:
     assert p.mean() == pytest.approx(gold.values.mean(), abs=0.005)
 
 
+def test_probabilities_for_a_rarer_label() -> None:
+    logits, gold = draw(1.0, 0.0, 20_000)
+    fitted = fit_decisions(logits, gold, ONE, {"v": {"x": 0.05}})
+    # Texts in which the label is rarer: instances thinned to one in twenty sentences.
+    y = gold.values[:, 0]
+    keep = ~y | (np.random.default_rng(3).random(len(y)) < 0.05 / 0.95)
+    p = calibrated_probabilities(logits[keep], ONE, fitted)[:, 0]
+    assert y[keep].mean() == pytest.approx(0.05, abs=0.005)
+    assert p.mean() == pytest.approx(y[keep].mean(), abs=0.005)
+    # Saerens et al. (2002): the odds change by the ratio of the odds of the shares.
+    plain = fit_decisions(logits, gold, ONE)
+    shift = np.log(0.05 / 0.95) - np.log(y.mean() / (1 - y.mean()))
+    assert fitted.bias[0] - plain.bias[0] == pytest.approx(shift, abs=0.1)
+    assert fitted.scale[0] == pytest.approx(plain.scale[0], abs=0.05)
+
+
+def test_the_share_expected_moves_the_threshold() -> None:
+    p = np.array([0.3] * 10 + [0.6] * 10 + [0.9] * 10)
+    gold = np.array([False] * 10 + [True] * 3 + [False] * 7 + [True] * 10)
+    assert best_threshold(p, gold) > 0.6
+    assert best_threshold(p, gold, np.where(gold, 10.0, 1.0)) <= 0.6
+
+
 def test_calibration_never_reverses_the_order() -> None:
     logits, gold = draw(1.0, 0.0)
     reversed_gold = LabelArray(~gold.values, gold.coded)
