@@ -58,7 +58,16 @@ class _SeedsNames:
     report: str = "summary.md"
 
 
+@dataclass(frozen=True, slots=True)
+class _CurveNames:
+    folder: str = "curve"
+    documents: str = "documents.txt"
+    training: str = "training"
+    predictions: str = "predictions.jsonl"
+
+
 RUN = _RunNames()
+CURVE = _CurveNames()
 SEEDS = _SeedsNames()
 BUNDLE = _BundleNames()
 BASELINE = _BaselineNames()

@@ -41,11 +41,11 @@ def evaluate_external(
         DataError: The data cannot be read, does not fit the codebook or has no coded sentence.
     """
     out = out.resolve()
-    _check_replaceable(out)
+    check_replaceable(out)
     config = load_config(run / RUN.config)
     book = load_bundle(run).codebook
-    corpus = read_corpus(data, book, _columns(columns, config))
-    scored = _scored(corpus, adjudicator or config.data.adjudicator, origin)
+    corpus = read_corpus(data, book, column_mapping(columns, config))
+    scored = scored_corpus(corpus, adjudicator or config.data.adjudicator, origin)
     # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -56,7 +56,7 @@ def evaluate_external(
     return scores
 
 
-def _check_replaceable(out: Path) -> None:
+def check_replaceable(out: Path) -> None:
     """Refuse to replace a folder that holds more than an evaluation."""
     if not out.exists():
         return
@@ -69,19 +69,35 @@ def _check_replaceable(out: Path) -> None:
         )
 
 
-def _columns(path: Path | None, config: RunConfig) -> ColumnMapping | None:
+def column_mapping(path: Path | None, config: RunConfig) -> ColumnMapping | None:
+    """The column mapping of a file, or that of a run's config; None where neither says any."""
+    fields = column_fields(path, config)
+    return ColumnMapping.from_dict(fields) if fields else None
+
+
+def column_fields(path: Path | None, config: RunConfig) -> dict[str, Any]:
+    """The plain values of `column_mapping`.
+
+    Raises:
+        ConfigError: The file cannot be read or holds no mapping.
+    """
     if path is None:
-        return ColumnMapping.from_dict(config.data.columns) if config.data.columns else None
+        return config.data.columns
     try:
         value: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: expected `field: column` lines, found {type(value).__name__}")
-    return ColumnMapping.from_dict(value)
+    return value
 
 
-def _scored(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
+def scored_corpus(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
+    """The coded sentences of a corpus, for scoring.
+
+    Raises:
+        DataError: None is coded.
+    """
     gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
     by_id = {annotation.sentence_id: annotation for annotation in gold}
     sentences = [s for s in corpus.sentences if s.id in by_id]

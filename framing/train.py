@@ -74,13 +74,10 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     Returns:
         The run folders, in the order of the seeds.
     """
-    from transformers.utils import logging
-
-    # Bars for loading a file of 90 MB hide the one that matters, that of the training.
-    logging.disable_progress_bar()
+    hide_loading_bars()
     study = load_study(config)
-    _check(config, study)
-    digest = config_hash(config, study.hash, fingerprint(find_encoder(config.encoder)))
+    check(config, study)
+    digest = run_digest(config, study)
     folders = []
     for seed in config.seeds:
         folder = runs / f"{config.name}-{digest}-s{seed}"
@@ -95,6 +92,18 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     return folders
 
 
+def hide_loading_bars() -> None:
+    """Bars for loading a file of 90 MB hide the one that matters, that of the training."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
+def run_digest(config: RunConfig, study: Study) -> str:
+    """What tells a run from those with another config, other data or another encoder."""
+    return config_hash(config, study.hash, fingerprint(find_encoder(config.encoder)))
+
+
 def write_summary(target: Path, folders: Sequence[Path], say: Say) -> None:
     """Write mean and spread over seeds, which a single run cannot show."""
     scores = [load_scores(folder) for folder in folders]
@@ -104,8 +113,13 @@ def write_summary(target: Path, folders: Sequence[Path], say: Say) -> None:
     say(f"{target / SEEDS.report}: mean and spread over {len(folders)} seeds")
 
 
-def _check(config: RunConfig, study: Study) -> None:
-    """Find what would fail later, before a folder is made."""
+def check(config: RunConfig, study: Study) -> None:
+    """Find what would fail later, before a folder is made.
+
+    Raises:
+        ConfigError: The config names what is not there.
+        DataError: A variable is coded nowhere.
+    """
     known = [v.id for v in study.book.variables]
     for name in config.training.variable_weights:
         if name not in known:
@@ -148,14 +162,8 @@ def _check_coded(study: Study, sentences: Sequence[Sentence]) -> None:
 def train_once(stage: Stage) -> None:
     """Run all stages of one run; each finished stage is kept if a later one is interrupted."""
     folder, say = stage.folder, stage.say
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / RUN.config, stage.config.to_yaml())
-    if not (folder / RUN.checkpoint).is_dir():
-        say(f"{folder}: fine-tuning")
-        if not fine_tune(stage):
-            return
-    say(f"{folder}: calibration, thresholds and bundle")
-    make_bundle(stage)
+    if not train_model(stage):
+        return
     say(f"{folder}: baselines")
     make_baselines(stage)
     say(f"{folder}: predictions, scores and report")
@@ -163,6 +171,24 @@ def train_once(stage: Stage) -> None:
     shutil.rmtree(folder / RUN.trainer, ignore_errors=True)
     write_manifest(folder, RUN.manifest, leave_out=(RUN.evaluations,))
     say(f"{folder / RUN.report_html}: the report")
+
+
+def train_model(stage: Stage) -> bool:
+    """Fine-tune and write the bundle, without baselines and scores.
+
+    Returns:
+        Whether this process is the one that goes on; False in the others of a torchrun.
+    """
+    folder, say = stage.folder, stage.say
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / RUN.config, stage.config.to_yaml())
+    if not (folder / RUN.checkpoint).is_dir():
+        say(f"{folder}: fine-tuning")
+        if not fine_tune(stage):
+            return False
+    say(f"{folder}: calibration, thresholds and bundle")
+    make_bundle(stage)
+    return True
 
 
 def link_latest(link: Path, folder: Path, say: Say) -> None:

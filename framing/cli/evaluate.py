@@ -11,6 +11,12 @@ from framing.errors import ArtifactError, DataError, DependencyError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    add_data_arguments(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing evaluation")
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what names a run, other coded data and where the report goes."""
     parser.add_argument("--model", type=Path, required=True, metavar="RUN", help="a run's folder")
     parser.add_argument(
         "--data",
@@ -39,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="where texts and codes come from, for the report",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing evaluation")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,11 +56,7 @@ def run(args: argparse.Namespace) -> int:
             f"evaluation needs the package {error.name!r}; "
             "install the extra: pip install 'framing[train]'"
         ) from None
-    if not (args.model / RUN.record).is_file():
-        raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
-    if not args.data.exists():
-        raise DataError(f"{args.data}: no such file or folder")
-    out = args.out or args.model.resolve() / RUN.evaluations / args.data.resolve().stem
+    out = output_folder(args)
     refuse_existing(out, args.overwrite)
     scores = evaluate_external(
         args.model.resolve(),
@@ -67,3 +68,18 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"{scores.data.sentences} sentences; report: {out / RUN.report_html}")
     return 0
+
+
+def output_folder(args: argparse.Namespace) -> Path:
+    """Where the report goes, after run and data were found to be there.
+
+    Raises:
+        ArtifactError: There is no such run.
+        DataError: There are no such data.
+    """
+    if not (args.model / RUN.record).is_file():
+        raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
+    if not args.data.exists():
+        raise DataError(f"{args.data}: no such file or folder")
+    out: Path | None = args.out
+    return out or args.model.resolve() / RUN.evaluations / args.data.resolve().stem

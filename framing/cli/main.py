@@ -18,6 +18,7 @@ COMMANDS = {
     "data": "audit a corpus, split it, find leakage",
     "train": "fine-tune a model from a run config",
     "evaluate": "score a run on other coded data",
+    "curve": "learning curve: what coded sentences of your own are worth",
     "report": "make a run's report again from its scores",
     "predict": "label articles or sentences offline",
 }

@@ -267,6 +267,28 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What the same recipe scores with some of the scored data's own sentences in training.
+
+    Each sentence is scored by a model that was trained on other documents of these data, so every
+    point is scored on all sentences.
+
+    Attributes:
+        asked: Sentences asked for.
+        sentences: Added to the training, mean over the folds.
+        documents: The same of their documents.
+        folds: Models trained for this point; 0 where nothing is added and the run itself counts.
+        scores: Macro-F1 and mean average precision of the variables, over all folds together.
+    """
+
+    asked: int
+    sentences: float
+    documents: float
+    folds: int
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Leakage:
     """Sentences of the evaluated data that stand in the training data too.
 
@@ -330,6 +352,7 @@ class Scores:
         leakage: Against the training data, None where it was not available.
         facts: Further facts for the report's head: key -> text (encoder, epochs, training time,
             machine, versions, seeds, warnings under keys that start with "warning").
+        learning_curve: By sentences added, empty where none was made.
     """
 
     run: str
@@ -348,6 +371,7 @@ class Scores:
     slices: tuple[Slice, ...]
     leakage: Leakage | None
     facts: dict[str, str]
+    learning_curve: tuple[CurvePoint, ...] = ()
 
 
 #: JSON writes whole floats without a point at times, so an int will do for a float.

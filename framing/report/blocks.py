@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from framing.codebook import Variable
 
-FigureKind = Literal["curves", "reliability", "confusions"]
+FigureKind = Literal["curves", "reliability", "confusions", "learning"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,48 @@ def _short_name(view: View, variable: Variable, label: str) -> str:
     return name if len(name) <= _LONG_NAME else label
 
 
+def learning(view: View, variable: Variable) -> Iterator[Drawing]:
+    """Macro-F1 by sentences added to the training, with intervals and the coders' score."""
+    points = [
+        (point.sentences, score)
+        for point in view.scores.learning_curve
+        for score in point.scores
+        if score.variable == variable.id
+        and score.metric == "f1"
+        and score.head in ("", variable.id)
+        and score.value is not None
+    ]
+    if not points:
+        return
+    name = variable_name(variable)
+    with svg.drawing():
+        figure, axes = _panel(2.6, 2.1)
+        x = [n for n, _ in points]
+        axes.plot(x, [s.value for _, s in points], "o-", color=svg.MODEL, linewidth=1.7)
+        for n, score in points:
+            if score.low is not None and score.high is not None:
+                axes.plot([n, n], [score.low, score.high], color=svg.MODEL, linewidth=1.2)
+        _coders_line(axes, view, variable)
+        axes.set(ylim=(0, 1.02), yticks=[0, 0.25, 0.5, 0.75, 1], xlabel="Sentences added")
+        axes.set(ylabel="Macro-F1", xticks=x)
+        axes.set_xticklabels([count(round(n)) for n in x])
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+        values = "; ".join(f"{count(round(n))}: {estimate(score)}" for n, score in points)
+        text = f"Macro-F1 of {name} by sentences added to the training: {values}"
+        drawing = svg.to_svg(figure, f"learning-{variable.id}", text)
+    yield Drawing(
+        f"{name}: macro-F1 by sentences added; dashed: coders against one another", drawing
+    )
+
+
+def _coders_line(axes: Axes, view: View, variable: Variable) -> None:
+    for system in view.others:
+        value = _macro(view, variable, system)[0]
+        if system.kind == "ceiling" and value is not None:
+            axes.axhline(value, color=svg.CODERS, linewidth=1, linestyle=(0, (4, 3)))
+
+
 def _unit_square(axes: Axes, x: str, y: str) -> None:
     ticks = [0, 0.25, 0.5, 0.75, 1]
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=ticks, yticks=ticks, xlabel=x, ylabel=y)

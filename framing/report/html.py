@@ -27,6 +27,7 @@ _DRAWERS: Mapping[FigureKind, Callable[[View, Variable], Iterable[Drawing]]] = {
     "curves": figures.curves,
     "reliability": figures.reliability,
     "confusions": figures.confusions,
+    "learning": figures.learning,
 }
 
 

@@ -42,6 +42,13 @@ _SLICES = (
     "Figures of the same model on one source, genre and so on. Differences between parts are not "
     "tested; small parts have wide intervals."
 )
+_LEARNING = (
+    "The recipe of this run, trained again with some of these data's own sentences beside its "
+    "training data. Every sentence is scored by a model that saw other documents of these data "
+    "alone, so all points are scored on the same sentences, and intervals are for documents. Each "
+    "training is one seed: small steps between neighbouring points are chance. Where the curve "
+    "still rises at its end, further coding pays."
+)
 _AGREEMENT = (
     "Alpha is 1 for perfect agreement and 0 for what chance alone would give. It was computed on "
     "the sentences that at least two coders had coded."
@@ -59,6 +66,7 @@ def sections(view: View) -> tuple[Section, ...]:
         _agreement(view),
         _prevalence(view),
         _slices(view),
+        *_learning_curve(view),
         _errors(view),
         codebook_section(view),
         data_section(view),
@@ -149,6 +157,17 @@ def _slices(view: View) -> Section:
     made = tuple(table for table in found if table is not None)
     text = _SLICES if made else "No part of the data was large enough to be scored on its own."
     return Section("slices", "Parts of the data", (Text((text,)), *made))
+
+
+def _learning_curve(view: View) -> Iterator[Section]:
+    if view.scores.learning_curve:
+        variables = tuple(variable.id for variable in view.book.variables)
+        blocks = (
+            Text((_LEARNING,)),
+            Figures("learning", variables),
+            tables.learning_curve_table(view),
+        )
+        yield Section("learning-curve", "What sentences of your own are worth", blocks)
 
 
 def _errors(view: View) -> Section:

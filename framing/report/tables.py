@@ -311,6 +311,32 @@ def slices_table(view: View, variable: Variable) -> Table | None:
     )
 
 
+def learning_curve_table(view: View) -> Table:
+    """Macro-F1 and mean average precision by sentences added to the training."""
+    keys = [
+        (variable, metric)
+        for variable in view.book.variables
+        for metric in ("f1", "average_precision")
+        if metric == "f1" or variable.kind == "multi_label"
+    ]
+    rows = []
+    for point in view.scores.learning_curve:
+        found = {(s.variable, s.metric): s for s in point.scores if s.head in ("", s.variable)}
+        cells = [estimate(found.get((variable.id, metric))) for variable, metric in keys]
+        sizes = (count(round(point.sentences)), count(round(point.documents)), count(point.folds))
+        rows.append(Row((*sizes, *cells)))
+    named = [
+        f"{variable_name(v)}, {'macro-F1' if m == 'f1' else 'average precision'}" for v, m in keys
+    ]
+    columns = _columns("Sentences added", ["Documents", "Trainings", *named])
+    return Table(
+        id="learning-curve",
+        caption="The same recipe with sentences of these data added to its training",
+        columns=columns,
+        rows=tuple(rows),
+    )
+
+
 def agreement_table(view: View) -> Table:
     """Krippendorff's alpha of the coders."""
     rows = tuple(

@@ -1,0 +1,284 @@
+"""What coded sentences of one's own are worth: a learning curve.
+
+The recipe of a run is trained again with more and more sentences of other data added to its own.
+Documents of these data are dealt into folds; each fold is scored by models that saw documents of
+the other folds alone, so that every point of the curve is scored on the same sentences, all of
+them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framing.artifacts import CURVE, RUN, read_json, read_predictions, write_predictions, write_text
+from framing.config import AddedConfig, RunConfig, load_config
+from framing.data.corpus import Corpus
+from framing.data.gold import GOLD_RULE
+from framing.data.readers import read_corpus
+from framing.data.splits import make_splits
+from framing.errors import ConfigError
+from framing.evaluation.schema import CurvePoint, Score, Scores
+from framing.evaluation.scoring import (
+    DataDescription,
+    EvaluationSettings,
+    System,
+    evaluate_systems,
+)
+from framing.external import (
+    check_replaceable,
+    column_fields,
+    column_mapping,
+    evaluate_external,
+    scored_corpus,
+)
+from framing.inference.bundle import Bundle, load_bundle
+from framing.inference.labeller import Labeller
+from framing.records import Prediction
+from framing.report import write_report
+from framing.scoring import Scored
+from framing.study import load_study
+from framing.train import Say, Stage, check, hide_loading_bars, run_digest, train_model
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePlan:
+    """Which points a curve has.
+
+    Attributes:
+        sizes: Sentences added; 0 is the run itself.
+        folds: Parts of the documents; (folds - 1) / folds of the sentences can be added at most.
+        seed: Deals the documents and decides their order.
+    """
+
+    sizes: tuple[int, ...]
+    folds: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: A size is negative or stands twice, or there are fewer than two folds.
+        """
+        if self.folds < 2:
+            raise ConfigError(f"folds: expected 2 or more, found {self.folds}")
+        if not self.sizes or min(self.sizes) < 0 or len(set(self.sizes)) != len(self.sizes):
+            raise ConfigError(
+                "sizes: expected different numbers of sentences, 0 or more, found "
+                f"{', '.join(map(str, self.sizes)) or 'none'}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Other coded data.
+
+    Attributes:
+        data: File or folder.
+        columns: YAML file with a column mapping; None takes that of the run's config.
+        adjudicator: The coder whose word is final; None takes that of the run's config.
+        origin: Where texts and codes come from, "" where unknown.
+    """
+
+    data: Path
+    columns: Path | None = None
+    adjudicator: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What the points of a curve share."""
+
+    run: Path
+    config: RunConfig
+    bundle: Bundle
+    seed: int
+    data: Path
+    columns: dict[str, Any]
+    corpus: Corpus
+    scored: Scored
+    say: Say
+
+    @property
+    def folder(self) -> Path:
+        """Where the trainings of the curve and their predictions stand, beside the run."""
+        return self.run.with_name(f"{self.run.name}-{CURVE.folder}")
+
+
+def learning_curve(
+    run: Path, source: Source, out: Path, plan: CurvePlan, say: Say = print
+) -> Scores:
+    """Train a run's recipe with more and more of other coded data, and report what that gives.
+
+    Finished trainings are kept beside the run, so the same call continues an interrupted one.
+
+    Args:
+        run: The run's folder.
+        source: The other data.
+        out: Folder for the evaluation with the curve; replaced if it is one.
+        plan: Sizes and folds.
+        say: Receives one line for each step.
+
+    Returns:
+        The scores of the run on all of the data, with the curve.
+
+    Raises:
+        ConfigError: A size is larger than what the folds leave.
+        DataError: The data cannot be read, or do not fit the codebook.
+    """
+    hide_loading_bars()
+    run = run.resolve()
+    check_replaceable(out)
+    material = _material(source, run, say)
+    folds = _folds(material, plan)
+    points = [_point(material, folds, size, plan.seed) for size in sorted(plan.sizes)]
+    scores = evaluate_external(
+        run,
+        source.data,
+        out,
+        columns=source.columns,
+        adjudicator=source.adjudicator,
+        origin=source.origin,
+    )
+    scores = dataclasses.replace(scores, learning_curve=tuple(points))
+    write_report(out, scores)
+    return scores
+
+
+def _material(source: Source, run: Path, say: Say) -> _Material:
+    config = load_config(run / RUN.config)
+    bundle = load_bundle(run)
+    corpus = read_corpus(source.data, bundle.codebook, column_mapping(source.columns, config))
+    adjudicator = source.adjudicator or config.data.adjudicator
+    return _Material(
+        run=run,
+        config=config,
+        bundle=bundle,
+        seed=int(read_json(run / RUN.record)["seed"]),
+        data=source.data.resolve(),
+        columns=column_fields(source.columns, config),
+        corpus=corpus,
+        scored=scored_corpus(corpus, adjudicator, source.origin),
+        say=say,
+    )
+
+
+def _folds(material: _Material, plan: CurvePlan) -> list[list[str]]:
+    """The documents of each fold, in the random order in which they are added.
+
+    Raises:
+        ConfigError: A size is larger than what a fold leaves.
+    """
+    scored = material.scored
+    coded = material.corpus.subset(s.id for s in scored.sentences)
+    names = [str(fold) for fold in range(plan.folds)]
+    fractions = dict.fromkeys(names, 1 / plan.folds)
+    parts = make_splits(coded, scored.gold, fractions, plan.seed).documents
+    rng = np.random.default_rng(plan.seed)
+    folds = [rng.permutation(sorted(parts[name])).tolist() for name in names]
+    most = min(len(coded.sentences) - _count(coded, fold) for fold in folds)
+    if max(plan.sizes) > most:
+        raise ConfigError(
+            f"sizes: with {plan.folds} folds of {material.data} at most {most} sentences can be "
+            f"added, found {max(plan.sizes)}; ask for fewer, or for more folds"
+        )
+    return folds
+
+
+def _count(corpus: Corpus, documents: Sequence[str]) -> int:
+    wanted = set(documents)
+    return sum(s.doc_id in wanted for s in corpus.sentences)
+
+
+def _point(material: _Material, folds: list[list[str]], size: int, seed: int) -> CurvePoint:
+    sentences = material.scored.sentences
+    if size == 0:
+        predictions = Labeller(material.bundle).label(sentences)
+        return CurvePoint(0, 0, 0, 0, _scores(material, predictions))
+    predictions, counts, documents = [], [], []
+    for k, fold in enumerate(folds):
+        others = [d for j, other in enumerate(folds) if j != k for d in other]
+        # Shuffled over the folds too, or a small size would come from the first of them alone.
+        order = np.random.default_rng([seed, k]).permutation(others).tolist()
+        chosen = _first(material.scored, order, size)
+        predictions += _out_of_fold(material, chosen, set(fold), f"{size}-{k + 1}")
+        documents.append(len(chosen))
+        counts.append(sum(s.doc_id in set(chosen) for s in sentences))
+    return CurvePoint(
+        asked=size,
+        sentences=float(np.mean(counts)),
+        documents=float(np.mean(documents)),
+        folds=len(folds),
+        scores=_scores(material, predictions),
+    )
+
+
+def _first(scored: Scored, documents: Sequence[str], size: int) -> list[str]:
+    """Documents in the order given until they hold at least `size` sentences."""
+    chosen: list[str] = []
+    found = 0
+    for document in documents:
+        if found >= size:
+            break
+        chosen.append(document)
+        found += sum(s.doc_id == document for s in scored.sentences)
+    return chosen
+
+
+def _out_of_fold(
+    material: _Material, chosen: Sequence[str], fold: set[str], name: str
+) -> list[Prediction]:
+    """Train with the chosen documents added, and predict the fold; kept once it is done."""
+    folder = material.folder / name
+    listed = folder / CURVE.documents
+    write_text(listed, "\n".join(chosen) + "\n")
+    added = AddedConfig(path=material.data, columns=material.columns, documents=listed)
+    data = material.config.data.model_copy(update={"add": (*material.config.data.add, added)})
+    config = material.config.model_copy(update={"data": data, "seeds": (material.seed,)})
+    study = load_study(config)
+    check(config, study)
+    done = folder / f"{run_digest(config, study)}.{CURVE.predictions}"
+    if done.is_file():
+        material.say(f"{done}: finished already")
+        return read_predictions(done)
+    training = folder / f"{done.name.partition('.')[0]}.{CURVE.training}"
+    train_model(Stage(config, study, material.seed, training, material.say))
+    sentences = [s for s in material.scored.sentences if s.doc_id in fold]
+    predictions = Labeller(load_bundle(training)).label(sentences)
+    write_predictions(done, predictions)
+    shutil.rmtree(training)
+    return predictions
+
+
+def _scores(material: _Material, predictions: Sequence[Prediction]) -> tuple[Score, ...]:
+    scored, evaluation = material.scored, material.config.evaluation
+    found = evaluate_systems(
+        run=material.run.name,
+        bundle=material.bundle.hash,
+        book=material.bundle.codebook,
+        data=DataDescription(scored.name, scored.split, GOLD_RULE, scored.hash, scored.adjudicator),
+        sentences=scored.sentences,
+        annotations=(),
+        gold=scored.gold,
+        systems=[System("model", "model", "With sentences added.", predictions)],
+        decisions=material.bundle.decisions,
+        settings=EvaluationSettings(
+            resamples=evaluation.resamples,
+            confidence=evaluation.confidence,
+            seed=evaluation.seed,
+            slice_fields=(),
+        ),
+        leakage=None,
+        facts={},
+    )
+    wanted = {"f1", "average_precision"}
+    model = found.systems[0].scores
+    return tuple(s for s in model if s.metric in wanted and s.label == "macro")
