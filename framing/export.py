@@ -184,6 +184,7 @@ def check_parity(model: SentenceClassifier, graph: Path, inputs: Sequence[str]) 
             "token_type_ids": np.zeros((batch, length), dtype=np.int64),
         }
         values["attention_mask"][-1, length // 2 + 1 :] = 0
+        values["token_type_ids"][:, length // 3 :] = 1
         feeds = {name: values[name].astype(np.int64) for name in inputs}
         with torch.no_grad():
             expected = model(**{k: torch.from_numpy(v) for k, v in feeds.items()}).logits.numpy()

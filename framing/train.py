@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,11 @@ from framing.records import Sentence
 from framing.report import load_scores, render_seed_summary
 from framing.scoring import Scored, embedder, score_run
 from framing.study import Study, load_study
+
+if TYPE_CHECKING:
+    from framing.codebook import Codebook
+    from framing.model.classifier import SentenceClassifier
+    from framing.model.ngrams import NgramLogits
 
 Say = Callable[[str], None]
 
@@ -211,18 +216,16 @@ def fine_tune(stage: Stage) -> bool:
     """
     from transformers import set_seed
 
-    from framing.model.classifier import freeze_embeddings, new_classifier
-
     config, book = stage.config, stage.study.book
     source = find_encoder(config.encoder)
     tokenizer = load_fast_tokenizer(source)
     # torch draws the linear layer's weights and dropout from its global generator only.
     set_seed(stage.seed)
-    encoder = load_encoder(source, attention_for(config.encoder, device_type()))
-    model = new_classifier(encoder, book, config.encoder.dropout)
-    if config.encoder.freeze_embeddings:
-        freeze_embeddings(model)
+    model = prepared_classifier(stage, tokenizer)
     train, dev = (examples(stage, tokenizer, split) for split in ("train", "dev"))
+    if model.ngrams is not None:
+        stage.say(f"{stage.folder}: linear model on n-grams")
+        train = with_ngrams(model.ngrams, train, book)
     outcome = finetune(
         model,
         config=config,
@@ -241,6 +244,39 @@ def fine_tune(stage: Stage) -> bool:
     tokenizer.save_pretrained(temporary)
     temporary.rename(stage.folder / RUN.checkpoint)
     return True
+
+
+def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
+    """The classifier before its training."""
+    from framing.model import classifier
+
+    settings = stage.config.encoder
+    encoder = load_encoder(find_encoder(settings), attention_for(settings, device_type()))
+    model = classifier.new_classifier(
+        encoder,
+        stage.study.book,
+        settings.dropout,
+        pooling=settings.pooling,
+        pair=bool(settings.context),
+        special=sorted(tokenizer.all_special_ids) if settings.ngrams else None,
+    )
+    if settings.freeze_embeddings:
+        classifier.freeze_embeddings(model)
+    if settings.freeze_layers:
+        classifier.freeze_layers(model, settings.freeze_layers)
+    if settings.inner_dropout is not None:
+        classifier.set_encoder_dropout(model, settings.inner_dropout)
+    return model
+
+
+def with_ngrams(module: NgramLogits, train: Examples, book: Codebook) -> Examples:
+    """Fit the linear model on n-grams and give the examples the logits to be trained beside."""
+    from framing.model.ngrams import fit_ngrams, ngram_rows, out_of_fold_logits
+
+    rows = ngram_rows(module, train.sentences)
+    module.fill(fit_ngrams(rows, train.gold, book, train.factors))
+    logits = out_of_fold_logits(rows, train.gold, book, train.factors, train.documents)
+    return dataclasses.replace(train, ngram_logits=logits)
 
 
 def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
@@ -266,7 +302,9 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
     if split == "train" and config.training.join_hyphens:
         rng = np.random.default_rng(stage.seed)
         sentences = with_joined_hyphens(sentences, config.training.join_hyphens, rng)
-    return Examples(tokenize(backend, sentences, stage.settings), gold, targets, factors)
+    documents = [s.doc_id for s in sentences]
+    tokens = tokenize(backend, sentences, stage.settings)
+    return Examples(tokens, gold, targets, factors, documents)
 
 
 def _write_record(stage: Stage, outcome: Outcome, encoder: str, n_train: int) -> None:

@@ -1,7 +1,8 @@
-"""The classifier: one encoder, mean pooling, dropout, one linear layer onto all logits."""
+"""The classifier: one encoder, dropout, one linear layer onto all logits, pooling."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from framing.codebook import Codebook, Head
+from framing.errors import ConfigError
+from framing.model.ngrams import BUCKETS, NgramLogits
 
 
 class SentenceClassifierConfig(PreTrainedConfig):
@@ -23,6 +26,11 @@ class SentenceClassifierConfig(PreTrainedConfig):
         heads: (kind, start, stop) of every head, in logit order.
         n_logits: Number of logits.
         dropout: Probability, before the linear layer.
+        pooling: "mean" of all real tokens' states, or "log_mean_exp" of the logits of the
+            sentence's own tokens.
+        ngrams: Entries of the n-gram table (`framing.model.ngrams`); 0 for none.
+        special: Token ids that belong to no n-gram.
+        pair: Whether sentences are the second segment of a pair.
     """
 
     model_type = "framing_sentence_classifier"
@@ -33,6 +41,11 @@ class SentenceClassifierConfig(PreTrainedConfig):
         heads: list[tuple[str, int, int]] | None = None,
         n_logits: int = 1,
         dropout: float = 0.1,
+        *,
+        pooling: str = "mean",
+        ngrams: int = 0,
+        special: list[int] | None = None,
+        pair: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -40,6 +53,10 @@ class SentenceClassifierConfig(PreTrainedConfig):
         self.heads = [tuple(head) for head in heads or []]
         self.n_logits = n_logits
         self.dropout = dropout
+        self.pooling = pooling
+        self.ngrams = ngrams
+        self.special = list(special or [])
+        self.pair = pair
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,11 @@ class SentenceClassifier(PreTrainedModel):
         self.encoder = encoder
         self.dropout = nn.Dropout(config.dropout)
         self.linear = nn.Linear(encoder.config.hidden_size, config.n_logits)
+        self.ngrams = (
+            NgramLogits(config.n_logits, config.special, config.pair, config.ngrams)
+            if config.ngrams
+            else None
+        )
         self.loss_weights: LossWeights | None = None
         self.uses_type_ids = getattr(encoder.config, "type_vocab_size", 0) > 1
         self.post_init()
@@ -98,6 +120,8 @@ class SentenceClassifier(PreTrainedModel):
         token_type_ids: Tensor | None = None,
         labels: Tensor | None = None,
         label_weights: Tensor | None = None,
+        *,
+        ngram_logits: Tensor | None = None,
     ) -> SequenceClassifierOutput:
         """Compute logits and, given labels, the loss.
 
@@ -108,25 +132,51 @@ class SentenceClassifier(PreTrainedModel):
             labels: Target probabilities, shape (batch, logits).
             label_weights: Weight of each head for each sentence, shape (batch, heads); 0 where a
                 head was not coded.
+            ngram_logits: Logits of the n-grams, shape (batch, logits), where they are not those
+                of the stored table: in training those of models that did not see the sentence.
 
         Returns:
             ``loss`` (None without labels) and ``logits`` of shape (batch, logits).
         """
-        pooled = self.pooled(input_ids, attention_mask, token_type_ids)
-        logits = self.linear(self.dropout(pooled)).float()
+        types = token_type_ids if self.uses_type_ids else None
+        logits = self.encoder_logits(input_ids, attention_mask, types)
+        if self.ngrams is not None:
+            if ngram_logits is None:
+                ngram_logits = self.ngrams(input_ids, attention_mask, types)
+            logits = logits + ngram_logits
         loss = None
         if labels is not None and label_weights is not None:
             loss = self.loss(logits, labels, label_weights)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
+    def encoder_logits(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
+    ) -> Tensor:
+        """Logits without those of n-grams, shape (batch, logits)."""
+        if self.config.pooling == "mean":
+            pooled = self.pooled(input_ids, attention_mask, token_type_ids)
+            mean_logits: Tensor = self.linear(self.dropout(pooled)).float()
+            return mean_logits
+        hidden = self._hidden(input_ids, attention_mask, token_type_ids)
+        own = attention_mask
+        if self.config.pair and token_type_ids is not None:
+            own = attention_mask * token_type_ids
+        return log_mean_exp(self.linear(self.dropout(hidden)).float(), own)
+
+    def _hidden(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
+    ) -> Tensor:
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self.uses_type_ids and token_type_ids is not None:
+            inputs["token_type_ids"] = token_type_ids
+        hidden: Tensor = self.encoder(**inputs).last_hidden_state
+        return hidden
+
     def pooled(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> Tensor:
         """Mean of the last hidden states over real tokens, shape (batch, hidden)."""
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if self.uses_type_ids and token_type_ids is not None:
-            inputs["token_type_ids"] = token_type_ids
-        hidden = self.encoder(**inputs).last_hidden_state
+        hidden = self._hidden(input_ids, attention_mask, token_type_ids)
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
         pooled: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
         return pooled
@@ -165,16 +215,56 @@ def _head_loss(kind: str, logits: Tensor, labels: Tensor, positive: Tensor | Non
     return -(weighted * functional.log_softmax(logits, dim=1)).sum(dim=1)
 
 
-def new_classifier(encoder: PreTrainedModel, book: Codebook, dropout: float) -> SentenceClassifier:
-    """Put a fresh linear layer for a codebook on a pretrained encoder."""
+def new_classifier(
+    encoder: PreTrainedModel,
+    book: Codebook,
+    dropout: float,
+    *,
+    pooling: str = "mean",
+    pair: bool = False,
+    special: Sequence[int] | None = None,
+) -> SentenceClassifier:
+    """Put a fresh linear layer for a codebook on a pretrained encoder.
+
+    Args:
+        encoder: Pretrained.
+        book: The codebook.
+        dropout: Before the linear layer.
+        pooling: As in `SentenceClassifierConfig`.
+        pair: Whether sentences are the second segment of a pair.
+        special: Token ids that belong to no n-gram, for a classifier with n-grams, whose table
+            is empty then; None for one without.
+    """
     config = SentenceClassifierConfig(
         encoder=encoder.config.to_dict(),
         heads=[_head_entry(head) for head in book.heads],
         n_logits=book.n_logits,
         dropout=dropout,
+        pooling=pooling,
+        ngrams=0 if special is None else BUCKETS,
+        special=list(special or ()),
+        pair=pair,
     )
     config._attn_implementation = encoder.config._attn_implementation
     return SentenceClassifier(config, encoder)
+
+
+def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
+    """A soft maximum over tokens: a sentence has a label when some of its tokens say so.
+
+    Pinheiro and Collobert (2015), "From Image-level to Pixel-level Labeling with Convolutional
+    Networks", section 3.3, with r = 1.
+
+    Args:
+        logits: Of the tokens, shape (batch, length, logits).
+        mask: 1 for tokens that count, shape (batch, length).
+
+    Returns:
+        Shape (batch, logits).
+    """
+    kept = logits.masked_fill(mask.unsqueeze(2) == 0, -1e4)
+    count = mask.sum(dim=1, keepdim=True).clamp(min=1).to(logits.dtype)
+    return kept.logsumexp(dim=1) - count.log()
 
 
 def _head_entry(head: Head) -> tuple[str, int, int]:
@@ -194,6 +284,35 @@ def freeze_embeddings(model: SentenceClassifier) -> None:
     """Keep the encoder's embedding tables as they are."""
     for parameter in model.encoder.get_input_embeddings().parameters():
         parameter.requires_grad_(False)
+
+
+def freeze_layers(model: SentenceClassifier, count: int) -> None:
+    """Keep the embeddings and the lowest layers as they are; nothing is computed back into them.
+
+    Raises:
+        ConfigError: The encoder has no list of layers, or too few of them.
+    """
+    layers = max(
+        (m for m in model.encoder.modules() if isinstance(m, nn.ModuleList)),
+        key=len,
+        default=nn.ModuleList(),
+    )
+    if count >= len(layers):
+        raise ConfigError(
+            f"encoder.freeze_layers: expected less than the encoder's {len(layers)} layers, "
+            f"found {count}"
+        )
+    embeddings = getattr(model.encoder, "embeddings", model.encoder.get_input_embeddings())
+    for part in (embeddings, *layers[:count]):
+        for parameter in part.parameters():
+            parameter.requires_grad_(False)
+
+
+def set_encoder_dropout(model: SentenceClassifier, probability: float) -> None:
+    """Set dropout inside the encoder: on CPUs drawing its masks takes a sixth of the time."""
+    for module in model.encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = probability
 
 
 # So that transformers' Auto classes know a checkpoint once this module is imported.

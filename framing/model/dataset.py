@@ -115,7 +115,10 @@ def class_weights(targets: Targets, book: Codebook, exponent: float) -> FloatArr
 
 
 def to_dataset(
-    sentences: Sequence[TokenizedSentence], targets: Targets, factors: FloatArray
+    sentences: Sequence[TokenizedSentence],
+    targets: Targets,
+    factors: FloatArray,
+    ngram_logits: FloatArray | None = None,
 ) -> datasets.Dataset:
     """A `datasets.Dataset` for the Trainer.
 
@@ -123,20 +126,23 @@ def to_dataset(
         sentences: Tokenized.
         targets: Of the same sentences.
         factors: Factor on the loss of each sentence, shape (n,).
+        ngram_logits: In place of those of the model's own table, shape (n, logits).
 
     Returns:
-        Columns ``input_ids``, ``token_type_ids``, ``labels``, ``label_weights``.
+        Columns ``input_ids``, ``token_type_ids``, ``labels``, ``label_weights`` and, where given,
+        ``ngram_logits``.
     """
     import datasets
 
-    return datasets.Dataset.from_dict(
-        {
-            "input_ids": [list(s.ids) for s in sentences],
-            "token_type_ids": [list(s.type_ids) for s in sentences],
-            "labels": targets.values.astype(np.float32).tolist(),
-            "label_weights": (targets.weights * factors[:, None]).astype(np.float32).tolist(),
-        }
-    )
+    columns = {
+        "input_ids": [list(s.ids) for s in sentences],
+        "token_type_ids": [list(s.type_ids) for s in sentences],
+        "labels": targets.values.astype(np.float32).tolist(),
+        "label_weights": (targets.weights * factors[:, None]).astype(np.float32).tolist(),
+    }
+    if ngram_logits is not None:
+        columns["ngram_logits"] = ngram_logits.astype(np.float32).tolist()
+    return datasets.Dataset.from_dict(columns)
 
 
 class LengthBuckets:
@@ -207,6 +213,8 @@ class Collator:
         if not self.uses_type_ids:
             del batch["token_type_ids"]
         tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
-        for name in ("labels", "label_weights"):
+        for name in ("labels", "label_weights", "ngram_logits"):
+            if name not in rows[0]:
+                continue
             tensors[name] = torch.tensor([r[name] for r in rows], dtype=torch.float32)
         return tensors

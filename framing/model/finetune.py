@@ -44,12 +44,17 @@ class Examples:
         gold: Gold labels, for scores.
         targets: Targets, for the loss.
         factors: Factor on the loss of each sentence, shape (n,).
+        documents: Document of each sentence.
+        ngram_logits: Logits of n-grams beside which the encoder is trained, shape (n, logits);
+            None: the model's own.
     """
 
     sentences: Sequence[TokenizedSentence]
     gold: LabelArray
     targets: Targets
     factors: FloatArray
+    documents: Sequence[str]
+    ngram_logits: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def finetune(
         model=model,
         args=arguments,
         data_collator=Collator(pad_id, model.uses_type_ids),
-        train_dataset=to_dataset(train.sentences, train.targets, train.factors),
+        train_dataset=to_dataset(train.sentences, train.targets, train.factors, train.ngram_logits),
         eval_dataset=to_dataset(dev.sentences, hard_targets(dev.gold), dev.factors),
         compute_metrics=_metrics(book),
         callbacks=callbacks,

@@ -32,7 +32,9 @@ class LinearHeads:
         return out
 
 
-def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) -> LinearHeads:
+def fit_linear_heads(
+    features: Any, gold: LabelArray, book: Codebook, c: float, factors: FloatArray | None = None
+) -> LinearHeads:
     """Fit one logistic regression a label (multi_label) or head (single_label).
 
     Args:
@@ -40,6 +42,7 @@ def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) 
         gold: Labels of the same sentences; uncoded heads are left out.
         book: The codebook.
         c: Inverse strength of the L2 penalty.
+        factors: Factor on the loss of each sentence, shape (n,); None: all alike.
 
     Returns:
         The fitted map.
@@ -53,29 +56,39 @@ def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) 
             continue
         x, y = features[rows], gold.values[rows][:, head.slice]
         fit = _fit_sigmoids if head.kind == "multi_label" else _fit_softmax
-        weights[:, head.slice], bias[head.slice] = fit(x, y, c, head)
+        regression = _Regression(c, None if factors is None else factors[rows])
+        weights[:, head.slice], bias[head.slice] = fit(x, y, regression, head)
     return LinearHeads(weights, bias)
 
 
-def _regression(x: Any, y: Any, c: float) -> Any:
-    from sklearn.linear_model import LogisticRegression
+@dataclass(frozen=True)
+class _Regression:
+    c: float
+    factors: FloatArray | None
 
-    return LogisticRegression(C=c, max_iter=2000).fit(x, y)
+    def fit(self, x: Any, y: Any) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression(C=self.c, max_iter=2000).fit(x, y, self.factors)
 
 
-def _fit_sigmoids(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
+def _fit_sigmoids(
+    x: Any, y: Any, regression: _Regression, head: Head
+) -> tuple[FloatArray, FloatArray]:
     weights = np.zeros((x.shape[1], len(head.labels)))
     bias = np.full(len(head.labels), _NEVER)
     for k in range(len(head.labels)):
         if y[:, k].all():
             bias[k] = -_NEVER
         elif y[:, k].any():
-            fitted = _regression(x, y[:, k], c)
+            fitted = regression.fit(x, y[:, k])
             weights[:, k], bias[k] = fitted.coef_[0], fitted.intercept_[0]
     return weights, bias
 
 
-def _fit_softmax(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
+def _fit_softmax(
+    x: Any, y: Any, regression: _Regression, head: Head
+) -> tuple[FloatArray, FloatArray]:
     weights = np.zeros((x.shape[1], len(head.labels)))
     bias = np.full(len(head.labels), _NEVER)
     classes = y.argmax(axis=1)
@@ -83,7 +96,7 @@ def _fit_softmax(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, Floa
     if len(seen) == 1:
         bias[seen[0]] = 0
         return weights, bias
-    fitted = _regression(x, classes, c)
+    fitted = regression.fit(x, classes)
     if len(seen) == 2:
         # scikit-learn keeps one column for two classes: the log-odds of the second.
         weights[:, seen[1]], bias[seen[1]] = fitted.coef_[0], fitted.intercept_[0]

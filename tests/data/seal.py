@@ -14,16 +14,18 @@ import yaml
 from framing.artifacts import write_manifest, write_text
 from framing.codebook import load_codebook
 from framing.corpora import BUNDLED, CORPUS, corpus_folder
-from framing.data.corpus import Corpus
+from framing.data.corpus import Corpus, sentences_hash
 from framing.data.facts import corpus_facts
 from framing.data.gold import gold_annotations
 from framing.data.readers import read_corpus
-from framing.data.splits import Splits, make_splits, save_splits
+from framing.data.splits import Splits, make_splits, save_splits, split_counts
 
 FIELDS = ("part", "genre")
 FRACTIONS = {"train": 0.8, "dev": 0.1, "test": 0.1}
 SEED = 0
 STRATIFY = ("part",)
+#: Parts that were added together.
+ROUNDS = (range(1, 16), range(16, 31))
 
 
 def read_unchecked(folder: Path) -> Corpus:
@@ -31,8 +33,27 @@ def read_unchecked(folder: Path) -> Corpus:
 
 
 def splits_of(corpus: Corpus) -> Splits:
+    """Documents stay where they were dealt when their parts came; each round is dealt by itself."""
     gold = gold_annotations(corpus.annotations, corpus.codebook)
-    return make_splits(corpus, gold, FRACTIONS, SEED, STRATIFY)
+    documents: dict[str, list[str]] = {name: [] for name in FRACTIONS}
+    for numbers in ROUNDS:
+        parts = {f"w{k}" for k in numbers}
+        chosen = corpus.where({"part": parts})
+        ids = {s.id for s in chosen.sentences}
+        coded = [a for a in gold if a.sentence_id in ids]
+        dealt = make_splits(chosen, coded, FRACTIONS, SEED, STRATIFY)
+        for name, found in dealt.documents.items():
+            documents[name] += found
+    ordered = {name: tuple(sorted(found)) for name, found in documents.items()}
+    return Splits(
+        documents=ordered,
+        corpus=corpus.hash,
+        sentences=sentences_hash(corpus.sentences),
+        counts=split_counts(corpus, ordered, gold),
+        seed=SEED,
+        fractions=FRACTIONS,
+        stratify=STRATIFY,
+    )
 
 
 def card_text(text: str, corpus: Corpus, splits: Splits) -> str:

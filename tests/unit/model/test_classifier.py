@@ -7,12 +7,16 @@ import torch
 from framing.codebook import Codebook
 from framing.config import EncoderConfig
 from framing.errors import ArtifactError, ConfigError
+from framing.export import check_parity, export_graph
 from framing.model.classifier import (
     LossWeights,
     SentenceClassifier,
     freeze_embeddings,
+    freeze_layers,
     load_classifier,
+    log_mean_exp,
     new_classifier,
+    set_encoder_dropout,
 )
 from framing.model.encoder import attention_for, find_encoder, load_encoder, load_fast_tokenizer
 from tests.tiny import save_tiny_encoder
@@ -86,6 +90,81 @@ def test_frozen_embeddings(model: SentenceClassifier) -> None:
     freeze_embeddings(model)
     frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
     assert frozen == ["encoder.embeddings.word_embeddings.weight"]
+
+
+def test_frozen_layers(model: SentenceClassifier) -> None:
+    freeze_layers(model, 1)
+    frozen = {n for n, p in model.named_parameters() if not p.requires_grad}
+    assert "encoder.embeddings.position_embeddings.weight" in frozen
+    assert "encoder.encoder.layer.0.output.dense.weight" in frozen
+    assert not any(name.startswith(("encoder.encoder.layer.1", "linear")) for name in frozen)
+    with pytest.raises(ConfigError, match=r"less than the encoder's 2 layers, found 2"):
+        freeze_layers(model, 2)
+
+
+def test_encoder_dropout(model: SentenceClassifier) -> None:
+    set_encoder_dropout(model, 0.0)
+    model.encoder.train()
+    ids = torch.tensor([[2, 5, 6, 3]])
+    with torch.no_grad():
+        first, second = (model.pooled(ids, torch.ones_like(ids)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert model.dropout.p == 0.0
+
+
+def test_log_mean_exp_by_hand() -> None:
+    logits = torch.tensor([[[0.0], [np.log(3.0)], [50.0]]])
+    # The last token does not count: ln((1 + 3) / 2).
+    found = log_mean_exp(logits, torch.tensor([[1, 1, 0]]))
+    assert found.item() == pytest.approx(np.log(2.0), rel=1e-6)
+    assert log_mean_exp(logits[:, :1], torch.tensor([[1]])).item() == 0.0
+
+
+def test_only_tokens_of_the_sentence_are_pooled(encoder_folder: Path, book: Codebook) -> None:
+    source = find_encoder(EncoderConfig(path=str(encoder_folder)))
+    encoder = load_encoder(source, "eager")
+    model = new_classifier(encoder, book, 0.0, pooling="log_mean_exp", pair=True).eval()
+    ids, types = torch.tensor([[2, 5, 3, 6, 7, 3]]), torch.tensor([[0, 0, 0, 1, 1, 1]])
+    mask = torch.ones_like(ids)
+    with torch.no_grad():
+        hidden = model.encoder(ids, mask, types).last_hidden_state
+        expected = log_mean_exp(model.linear(hidden[:, 3:]), mask[:, 3:])
+        assert torch.allclose(model(ids, mask, types).logits, expected, atol=1e-6)
+
+
+def test_n_grams_are_added_and_can_be_replaced(encoder_folder: Path, book: Codebook) -> None:
+    source = find_encoder(EncoderConfig(path=str(encoder_folder)))
+    encoder = load_encoder(source, "eager")
+    model = new_classifier(encoder, book, 0.0, special=[0, 2, 3]).eval()
+    ids = torch.tensor([[2, 5, 6, 3]])
+    mask = torch.ones_like(ids)
+    assert model.ngrams is not None
+    model.ngrams.bias.fill_(3.0)
+    given = torch.full((1, book.n_logits), -1.0)
+    with torch.no_grad():
+        own, replaced = model(ids, mask).logits, model(ids, mask, ngram_logits=given).logits
+    assert torch.allclose(own - replaced, torch.full_like(own, 4.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "log_mean_exp"])
+def test_graph_with_n_grams_gives_the_model_s_logits(
+    encoder_folder: Path, book: Codebook, tmp_path: Path, pooling: str
+) -> None:
+    source = find_encoder(EncoderConfig(path=str(encoder_folder)))
+    encoder = load_encoder(source, "eager")
+    options = {"pooling": pooling, "pair": True, "special": [0, 2, 3]}
+    model = new_classifier(encoder, book, 0.0, **options).eval()
+    assert model.ngrams is not None
+    generator = torch.Generator().manual_seed(0)
+    model.ngrams.table.normal_(generator=generator)
+    model.ngrams.idf.uniform_(0.5, 5, generator=generator)
+    inputs = export_graph(model, tmp_path / "model.onnx")
+    check_parity(model, tmp_path / "model.onnx", inputs)
+    model.save_pretrained(tmp_path / "checkpoint")
+    again = load_classifier(tmp_path / "checkpoint")
+    assert again.ngrams is not None
+    assert torch.equal(again.ngrams.table, model.ngrams.table)
+    check_parity(again, tmp_path / "model.onnx", inputs)
 
 
 def test_default_encoder_is_found_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:

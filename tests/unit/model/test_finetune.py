@@ -73,7 +73,7 @@ def make(config: RunConfig, book: Codebook) -> tuple[SentenceClassifier, Example
     gold = label_array([ROWS[k % 3][1] for k in range(48)], book)
     tokens = tokenize(tokenizer, sentences, InputSettings((), 16))
     model = new_classifier(load_encoder(source, "eager"), book, 0.0)
-    return model, Examples(tokens, gold, hard_targets(gold), np.ones(48))
+    return model, Examples(tokens, gold, hard_targets(gold), np.ones(48), ["d"] * 48)
 
 
 def run(model, examples, config, book, folder, **changes):
