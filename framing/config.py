@@ -177,6 +177,12 @@ class TrainingConfig(_Section):
     """Share of each target that is replaced by the label's share in the training data."""
     join_hyphens: float = Field(default=0.0, ge=0, le=1)
     """Share of training sentences whose short first parts lose their hyphen ("de-escalate")."""
+    easy_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the easy sentences that is trained on, with weights so that it stands for all.
+
+    Easy is a sentence without any label of the multi_label variables, where the n-grams of other
+    documents say so too; needs `encoder.ngrams`.
+    """
     class_weighting: float = Field(default=0.0, ge=0, le=1)
     """Exponent of the inverse class frequency: 0 no weighting, 1 balanced."""
     variable_weights: dict[str, float] = {}
@@ -239,6 +245,8 @@ class RunConfig(_Section):
     def _check(self) -> Self:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("`seeds` names a seed twice")
+        if self.training.easy_share < 1 and not self.encoder.ngrams:
+            raise ValueError("`training.easy_share` needs `encoder.ngrams`")
         return self
 
     def canonical(self) -> dict[str, Any]:

@@ -29,7 +29,14 @@ from framing.model.encoder import (
     load_encoder,
     load_fast_tokenizer,
 )
-from framing.model.finetune import Examples, Outcome, device_type, finetune, model_logits
+from framing.model.finetune import (
+    Examples,
+    Outcome,
+    device_type,
+    finetune,
+    model_logits,
+    thin_easy,
+)
 from framing.provenance import commit, machine, versions
 from framing.records import Sentence
 from framing.report import load_scores, render_seed_summary
@@ -226,6 +233,8 @@ def fine_tune(stage: Stage) -> bool:
     if model.ngrams is not None:
         stage.say(f"{stage.folder}: linear model on n-grams")
         train = with_ngrams(model.ngrams, train, book)
+        share, rng = config.training.easy_share, np.random.default_rng([stage.seed, 1])
+        train = thin_easy(train, book, share, rng) if share < 1 else train
     outcome = finetune(
         model,
         config=config,

@@ -26,8 +26,10 @@ from framing.model.dataset import (
     hard_targets,
     to_dataset,
 )
+from framing.model.ngrams import SCALE
 
 if TYPE_CHECKING:
+    import datasets
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
     from framing.model.classifier import SentenceClassifier
@@ -55,6 +57,42 @@ class Examples:
     factors: FloatArray
     documents: Sequence[str]
     ngram_logits: FloatArray | None = None
+
+
+#: Below this probability of every label, by n-grams alone, a sentence without labels is easy.
+_EASY = 0.05
+
+
+def thin_easy(
+    examples: Examples, book: Codebook, share: float, rng: np.random.Generator
+) -> Examples:
+    """Keep a share of the easy sentences, which teach little, weighted up to stand for all.
+
+    Args:
+        examples: With n-gram logits.
+        book: The codebook.
+        share: Of the easy sentences, in (0, 1].
+        rng: Chooses them.
+
+    Returns:
+        The examples kept, in the same order.
+    """
+    columns = [k for h in book.heads if h.kind == "multi_label" for k in range(h.start, h.stop)]
+    if examples.ngram_logits is None or not columns:
+        return examples
+    limit = SCALE * math.log(_EASY / (1 - _EASY))
+    clear = (examples.ngram_logits[:, columns] < limit).all(axis=1)
+    easy = clear & ~examples.gold.values[:, columns].any(axis=1)
+    kept = np.flatnonzero(~easy | (rng.random(len(easy)) < share))
+    factors = np.where(easy, examples.factors / share, examples.factors)
+    return Examples(
+        sentences=[examples.sentences[k] for k in kept],
+        gold=LabelArray(examples.gold.values[kept], examples.gold.coded[kept]),
+        targets=Targets(examples.targets.values[kept], examples.targets.weights[kept]),
+        factors=factors[kept],
+        documents=[examples.documents[k] for k in kept],
+        ngram_logits=examples.ngram_logits[kept],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +180,20 @@ def finetune(
         args=arguments,
         data_collator=Collator(pad_id, model.uses_type_ids),
         train_dataset=to_dataset(train.sentences, train.targets, train.factors, train.ngram_logits),
-        eval_dataset=to_dataset(dev.sentences, hard_targets(dev.gold), dev.factors),
+        eval_dataset=_by_length(dev),
         compute_metrics=_metrics(book),
         callbacks=callbacks,
         optimizers=(_optimizer(model, config.training), None),
     )
     result = trainer.train(resume_from_checkpoint=last_checkpoint(folder))
     return _outcome(trainer, result)
+
+
+def _by_length(dev: Examples) -> datasets.Dataset:
+    """Development sentences in the order of their length, so that little is padded."""
+    order = np.argsort([len(sentence.ids) for sentence in dev.sentences], kind="stable")
+    gold = LabelArray(dev.gold.values[order], dev.gold.coded[order])
+    return to_dataset([dev.sentences[k] for k in order], hard_targets(gold), dev.factors[order])
 
 
 def _trainer_class(lengths: Sequence[int]) -> type[Trainer]:
@@ -306,7 +351,9 @@ def _optimizer(model: SentenceClassifier, config: TrainingConfig) -> Any:
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+        [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()],
+        # One pass over the weights in place of a dozen, each with memory of its own.
+        fused=True,
     )
 
 

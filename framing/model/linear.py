@@ -32,9 +32,7 @@ class LinearHeads:
         return out
 
 
-def fit_linear_heads(
-    features: Any, gold: LabelArray, book: Codebook, c: float, factors: FloatArray | None = None
-) -> LinearHeads:
+def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) -> LinearHeads:
     """Fit one logistic regression a label (multi_label) or head (single_label).
 
     Args:
@@ -42,7 +40,6 @@ def fit_linear_heads(
         gold: Labels of the same sentences; uncoded heads are left out.
         book: The codebook.
         c: Inverse strength of the L2 penalty.
-        factors: Factor on the loss of each sentence, shape (n,); None: all alike.
 
     Returns:
         The fitted map.
@@ -56,39 +53,29 @@ def fit_linear_heads(
             continue
         x, y = features[rows], gold.values[rows][:, head.slice]
         fit = _fit_sigmoids if head.kind == "multi_label" else _fit_softmax
-        regression = _Regression(c, None if factors is None else factors[rows])
-        weights[:, head.slice], bias[head.slice] = fit(x, y, regression, head)
+        weights[:, head.slice], bias[head.slice] = fit(x, y, c, head)
     return LinearHeads(weights, bias)
 
 
-@dataclass(frozen=True)
-class _Regression:
-    c: float
-    factors: FloatArray | None
+def _regression(x: Any, y: Any, c: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
 
-    def fit(self, x: Any, y: Any) -> Any:
-        from sklearn.linear_model import LogisticRegression
-
-        return LogisticRegression(C=self.c, max_iter=2000).fit(x, y, self.factors)
+    return LogisticRegression(C=c, max_iter=2000).fit(x, y)
 
 
-def _fit_sigmoids(
-    x: Any, y: Any, regression: _Regression, head: Head
-) -> tuple[FloatArray, FloatArray]:
+def _fit_sigmoids(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
     weights = np.zeros((x.shape[1], len(head.labels)))
     bias = np.full(len(head.labels), _NEVER)
     for k in range(len(head.labels)):
         if y[:, k].all():
             bias[k] = -_NEVER
         elif y[:, k].any():
-            fitted = regression.fit(x, y[:, k])
+            fitted = _regression(x, y[:, k], c)
             weights[:, k], bias[k] = fitted.coef_[0], fitted.intercept_[0]
     return weights, bias
 
 
-def _fit_softmax(
-    x: Any, y: Any, regression: _Regression, head: Head
-) -> tuple[FloatArray, FloatArray]:
+def _fit_softmax(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
     weights = np.zeros((x.shape[1], len(head.labels)))
     bias = np.full(len(head.labels), _NEVER)
     classes = y.argmax(axis=1)
@@ -96,7 +83,7 @@ def _fit_softmax(
     if len(seen) == 1:
         bias[seen[0]] = 0
         return weights, bias
-    fitted = regression.fit(x, classes)
+    fitted = _regression(x, classes, c)
     if len(seen) == 2:
         # scikit-learn keeps one column for two classes: the log-odds of the second.
         weights[:, seen[1]], bias[seen[1]] = fitted.coef_[0], fitted.intercept_[0]
@@ -104,3 +91,41 @@ def _fit_softmax(
     else:
         weights[:, seen], bias[seen] = fitted.coef_.T, fitted.intercept_
     return weights, bias
+
+
+def fit_separate_labels(
+    features: Any, gold: LabelArray, book: Codebook, c: float, factors: FloatArray
+) -> LinearHeads:
+    """Fit every label by itself against all others, single_label heads included.
+
+    Their logits are no log-odds of a softmax, but order the labels as well, and fitting takes an
+    eighth of the time: coordinate descent on the dual problem (Hsieh et al. 2008, "A Dual
+    Coordinate Descent Method for Large-scale Linear SVM").
+
+    Args:
+        features: Sparse, shape (n, features).
+        gold: Labels of the same sentences; uncoded heads are left out.
+        book: The codebook.
+        c: Inverse strength of the L2 penalty.
+        factors: Factor on the loss of each sentence, shape (n,).
+
+    Returns:
+        The fitted map.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    weights = np.zeros((features.shape[1], book.n_logits))
+    bias = np.zeros(book.n_logits)
+    for column, head in enumerate(book.heads):
+        rows = np.flatnonzero(gold.coded[:, column])
+        x = features[rows]
+        for k in range(head.start, head.stop):
+            y = gold.values[rows, k]
+            if y.all() or not y.any():
+                bias[k] = -_NEVER if len(y) and y.all() else (_NEVER if len(y) else 0)
+                continue
+            fitted = LogisticRegression(
+                C=c, solver="liblinear", dual=True, tol=0.01, max_iter=1000, random_state=0
+            ).fit(x, y, factors[rows])
+            weights[:, k], bias[k] = fitted.coef_[0], fitted.intercept_[0]
+    return LinearHeads(weights, bias)

@@ -23,7 +23,7 @@ from torch.nn import functional
 from framing.arrays import FloatArray, LabelArray
 from framing.codebook import Codebook
 from framing.encoding import TokenizedSentence, pad
-from framing.model.linear import LinearHeads, fit_linear_heads
+from framing.model.linear import LinearHeads, fit_separate_labels
 
 #: Entries of the table. Twice as many gave no better scores.
 BUCKETS = 2**17
@@ -40,6 +40,7 @@ FOLDS = 5
 
 #: Larger than any vocabulary, so that pairs of tokens differ from tokens before the modulo.
 _STEP = 1_000_003
+_BATCH = 256
 _CONTEXT = 7 * _STEP * _STEP
 
 IntArray = NDArray[np.int64]
@@ -146,15 +147,18 @@ class NgramRows:
 
 def ngram_rows(module: NgramLogits, sentences: Sequence[TokenizedSentence]) -> NgramRows:
     """The n-grams of sentences, as the module itself finds them: there is one definition."""
-    found: list[tuple[IntArray, FloatArray]] = []
-    for sentence in sentences:
-        batch = {name: torch.from_numpy(array) for name, array in pad([sentence], 0).items()}
+    all_buckets: list[IntArray] = []
+    all_weights: list[FloatArray] = []
+    for start in range(0, len(sentences), _BATCH):
+        batch = pad(sentences[start : start + _BATCH], 0)
+        tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
         buckets, weights = module.features(
-            batch["input_ids"], batch["attention_mask"], batch["token_type_ids"]
+            tensors["input_ids"], tensors["attention_mask"], tensors["token_type_ids"]
         )
-        w = weights[0].numpy().astype(np.float64)
-        found.append((buckets[0].numpy()[w > 0], w[w > 0]))
-    return NgramRows(tuple(b for b, _ in found), tuple(w for _, w in found), module.buckets)
+        for row, weight in zip(buckets.numpy(), weights.numpy().astype(np.float64), strict=True):
+            all_buckets.append(row[weight > 0])
+            all_weights.append(weight[weight > 0])
+    return NgramRows(tuple(all_buckets), tuple(all_weights), module.buckets)
 
 
 def fit_ngrams(
@@ -172,7 +176,7 @@ def fit_ngrams(
         What `NgramLogits.fill` takes.
     """
     idf = _idf(rows)
-    heads = fit_linear_heads(_matrix(rows, idf), gold, book, PENALTY_C, factors)
+    heads = fit_separate_labels(_matrix(rows, idf), gold, book, PENALTY_C, factors)
     return NgramModel(idf, LinearHeads(SCALE * heads.weights, SCALE * heads.bias))
 
 

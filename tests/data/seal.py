@@ -25,7 +25,7 @@ FRACTIONS = {"train": 0.8, "dev": 0.1, "test": 0.1}
 SEED = 0
 STRATIFY = ("part",)
 #: Parts that were added together.
-ROUNDS = (range(1, 16), range(16, 31))
+ROUNDS = (range(1, 16), range(16, 31), range(31, 39))
 
 
 def read_unchecked(folder: Path) -> Corpus:

@@ -77,7 +77,7 @@ def test_card_of_security_talks_says_what_kind_of_text_it_is() -> None:
 
 def test_security_talks() -> None:
     corpus = load_bundled("security_talks")
-    assert (len(corpus.sentences), len(corpus.documents)) == (19204, 1552)
+    assert (len(corpus.sentences), len(corpus.documents)) == (24568, 1983)
     assert corpus.coders == ("A", "B", "adjudicator")
     for s in corpus.sentences:
         assert s.metadata["part"] == s.id.split("-")[0]

@@ -23,6 +23,7 @@ def test_config_runs(config: Path, tmp_path: Path) -> None:
     for change in (
         f"encoder.path={encoder}",
         "encoder.max_length=24",
+        "encoder.freeze_layers=1",
         "training.epochs=0.1",
         "evaluation.resamples=20",
         "evaluation.baselines=[majority, metadata, keywords]",
