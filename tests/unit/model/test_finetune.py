@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from framing.model.finetune import (
     finetune,
     last_checkpoint,
     model_logits,
+    thin_easy,
 )
 from framing.records import Sentence
 from tests.tiny import save_tiny_encoder
@@ -210,3 +212,49 @@ def test_half_written_checkpoints_are_passed_over(tmp_path: Path) -> None:
             (folder / "trainer_state.json").write_text(state)
     assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-9"]
+
+
+def with_logits(examples: Examples, logits: np.ndarray) -> Examples:
+    return dataclasses.replace(examples, ngram_logits=logits)
+
+
+def test_thinning_spares_what_has_a_label_or_looks_like_it(
+    config: RunConfig, book: Codebook
+) -> None:
+    _, examples = make(config, book)
+    logits = np.full((48, book.n_logits), -9.0)
+    doubtful = np.arange(48) % 6 == 5
+    logits[doubtful, 0] = 0.0
+    topics = examples.gold.values[:, :2].any(axis=1)
+    easy = ~topics & ~doubtful
+    assert easy.any()
+    assert (~easy).any()
+    found = thin_easy(with_logits(examples, logits), book, 0.5, np.random.default_rng(0))
+    n_easy = int((found.factors == 2).sum())
+    assert 0 < n_easy < easy.sum()
+    assert len(found.sentences) == (~easy).sum() + n_easy
+    assert set(found.factors) == {1.0, 2.0}
+    assert len(found.documents) == len(found.gold.values) == len(found.targets.values)
+    assert found.ngram_logits is not None
+    assert len(found.ngram_logits) == len(found.sentences)
+
+
+def test_thinning_keeps_all_where_nothing_is_easy(config: RunConfig, book: Codebook) -> None:
+    _, examples = make(config, book)
+    rng = np.random.default_rng(0)
+    assert thin_easy(examples, book, 0.5, rng) is examples
+    logits = np.zeros((48, book.n_logits))
+    assert len(thin_easy(with_logits(examples, logits), book, 0.5, rng).sentences) == 48
+
+
+def test_training_beside_given_n_gram_logits(
+    config: RunConfig, book: Codebook, tmp_path: Path
+) -> None:
+    _, examples = make(config, book)
+    source = find_encoder(config.encoder)
+    model = new_classifier(load_encoder(source, "eager"), book, 0.0, special=[0, 2, 3])
+    # n-grams that already say everything leave the encoder nothing to learn.
+    sure = np.where(examples.gold.values, 50.0, -50.0)
+    before = model.linear.weight.detach().clone()
+    run(model, with_logits(examples, sure), config, book, tmp_path)
+    assert float((model.linear.weight - before).abs().max()) < 0.05

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from framing.arrays import LabelArray, label_array
 from framing.codebook import Codebook, parse_codebook
 from framing.decisions import calibrated_probabilities
 from framing.model.calibration import best_threshold, fit_decisions
-from framing.model.linear import fit_linear_heads
+from framing.model.linear import fit_linear_heads, fit_separate_labels
 
 ONE = parse_codebook("name: a\nvariables: [{id: v, kind: multi_label, labels: [{id: x}]}]")
 
@@ -104,3 +105,33 @@ def test_linear_heads_without_any_coded_row(book: Codebook) -> None:
     heads = fit_linear_heads(np.eye(2), label_array(rows, book), book, c=1)
     assert heads.bias[8:].tolist() == [0, 0]
     assert heads.bias[1] < -5
+
+
+def test_separate_labels_learn_every_kind_of_head(book: Codebook) -> None:
+    rows = [
+        {"topics": ("prices",), "view.prices": ("good",), "speaker": ("government",)},
+        {"topics": ("prices",), "view.prices": ("bad",), "speaker": ("opposition",)},
+        {"topics": (), "speaker": ("government",)},
+    ] * 5
+    features = csr_matrix(np.tile(np.eye(3), (5, 1)))
+    gold = label_array(rows, book)
+    logits = fit_separate_labels(features, gold, book, 100, np.ones(15)).logits(np.eye(3))
+    assert ((logits[:, 0] > 0) == [True, True, False]).all()
+    # Nobody coded a view of jobs; no sentence is about jobs.
+    assert (logits[:, book.head("view.jobs").slice] == 0).all()
+    assert (logits[:, 1] < -5).all()
+    speaker = logits[:, book.head("speaker").slice].argmax(axis=1)
+    assert speaker.tolist() == gold.values[:3, book.head("speaker").slice].argmax(axis=1).tolist()
+
+
+def test_factors_count_as_copies_do(book: Codebook) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 4))
+    y = (x[:, 0] + rng.normal(size=40) > 0)[:, None]
+    factors = rng.integers(1, 4, 40)
+    one = LabelArray(y, np.ones((40, 1), dtype=bool))
+    copies = np.repeat(np.arange(40), factors)
+    many = LabelArray(y[copies], np.ones((len(copies), 1), dtype=bool))
+    weighted = fit_separate_labels(csr_matrix(x), one, ONE, 1.0, factors.astype(float))
+    copied = fit_separate_labels(csr_matrix(x[copies]), many, ONE, 1.0, np.ones(len(copies)))
+    assert weighted.weights == pytest.approx(copied.weights, abs=0.02)
