@@ -41,7 +41,6 @@ FOLDS = 5
 #: Larger than any vocabulary, so that pairs of tokens differ from tokens before the modulo.
 _STEP = 1_000_003
 _BATCH = 256
-_CONTEXT = 7 * _STEP * _STEP
 
 IntArray = NDArray[np.int64]
 
@@ -117,7 +116,9 @@ class NgramLogits(nn.Module):
             own, context = real & (token_type_ids == 1), real & (token_type_ids == 0)
         after = functional.pad(input_ids[:, 1:], (0, 1))
         both = own & functional.pad(own[:, 1:], (0, 1))
-        keys = torch.cat([input_ids, input_ids * _STEP + after, input_ids + _CONTEXT], dim=1)
+        # Half a table apart, so that no token before the sentence meets one in it.
+        before = input_ids + self.buckets // 2
+        keys = torch.cat([input_ids, input_ids * _STEP + after, before], dim=1)
         weights = torch.cat([own, both, context], dim=1).to(self.idf.dtype)
         length = input_ids.shape[1]
         factor = torch.ones_like(weights)
