@@ -72,6 +72,8 @@ class AddedConfig(_Section):
     """A file, or a folder with sentences.* and annotations.*, coded with the same codebook."""
     columns: dict[str, Any] = {}
     """Which column holds what; see docs/data.md."""
+    adjudicator: str | None = None
+    """The coder whose annotation decides where coders differ; None: that of the corpus."""
     documents: Path | None = None
     """A text file with a document id a line: only these are taken; None: all."""
     weight: float = Field(default=1.0, gt=0)
@@ -133,9 +135,12 @@ class EncoderConfig(_Section):
     freeze_layers: int = Field(default=0, ge=0)
     """Keep the embeddings and so many of the lowest layers as they are: faster again."""
     inner_dropout: float | None = Field(default=None, ge=0, lt=1)
-    """Inside the encoder; None: as it was pretrained. On CPUs 0 saves a sixth of the time."""
+    """Of the encoder's dropout modules; None: as it was pretrained. On CPUs 0 saves time."""
     pooling: Literal["mean", "log_mean_exp"] = "mean"
-    """Mean of all token states, or a soft maximum of the logits of the sentence's own tokens."""
+    """Mean of all token states, or a soft maximum of the logits of the sentence's own tokens.
+
+    Encoders without segment ids cannot tell the sentence from its context: theirs is of all tokens.
+    """
     ngrams: bool = False
     """Add a linear model on token n-grams to the encoder's logits, as part of the model."""
     attention: Literal["auto", "eager", "sdpa"] = "auto"
@@ -275,7 +280,7 @@ def config_hash(config: RunConfig, *hashes: str) -> str:
     # So do the documents of each split, whose hash is among the data's.
     canonical["data"].pop("splits")
     # And of added sentences, hashed among the data, only the weight is left.
-    canonical["data"]["add"] = [added.weight for added in config.data.add]
+    canonical["data"]["add"] = [[added.weight, added.adjudicator] for added in config.data.add]
     # The caller gives a fingerprint of the encoder, wherever its folder lies.
     for key in ("path", "revision", "allow_download"):
         canonical["encoder"].pop(key)
@@ -360,6 +365,8 @@ def _problem(error: Any) -> str:
 def _known_keys(parents: Iterable[Any]) -> list[str]:
     model: Any = RunConfig
     for parent in parents:
+        if isinstance(parent, int):
+            continue
         annotation = model.model_fields[parent].annotation
         # An optional section is a union of the section and None.
         model = next((a for a in get_args(annotation) if a is not type(None)), annotation)

@@ -9,7 +9,9 @@ them.
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ import numpy as np
 
 from framing.artifacts import CURVE, RUN, read_json, read_predictions, write_predictions, write_text
 from framing.config import AddedConfig, RunConfig, load_config
-from framing.data.corpus import Corpus
+from framing.data.corpus import Corpus, sentences_hash
 from framing.data.gold import GOLD_RULE
 from framing.data.readers import read_corpus
 from framing.data.splits import make_splits
@@ -131,9 +133,12 @@ def learning_curve(
         The scores of the run on all of the data, with the curve.
 
     Raises:
-        ConfigError: A size is larger than what the folds leave.
+        ConfigError: A size is larger than what the folds leave, or the run was trained on some of
+            these sentences.
         DataError: The data cannot be read, or do not fit the codebook.
     """
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise ConfigError("a learning curve runs in one process; start it without torchrun")
     hide_loading_bars()
     run = run.resolve()
     check_replaceable(out)
@@ -156,19 +161,32 @@ def learning_curve(
 def _material(source: Source, run: Path, say: Say) -> _Material:
     config = load_config(run / RUN.config)
     bundle = load_bundle(run)
-    corpus = read_corpus(source.data, bundle.codebook, column_mapping(source.columns, config))
+    # Ids may come from the file's name, so every reading takes the same path.
+    data = source.data.resolve()
+    corpus = read_corpus(data, bundle.codebook, column_mapping(source.columns, config))
+    _check_unseen(config, corpus, data)
     adjudicator = source.adjudicator or config.data.adjudicator
     return _Material(
         run=run,
         config=config,
         bundle=bundle,
         seed=int(read_json(run / RUN.record)["seed"]),
-        data=source.data.resolve(),
+        data=data,
         columns=column_fields(source.columns, config),
         corpus=corpus,
         scored=scored_corpus(corpus, adjudicator, source.origin),
         say=say,
     )
+
+
+def _check_unseen(config: RunConfig, corpus: Corpus, data: Path) -> None:
+    trained = {s.id for s in load_study(config).training_sentences(config.data)}
+    seen = sum(s.id in trained for s in corpus.sentences)
+    if seen:
+        raise ConfigError(
+            f"{data}: the run was trained on {seen} sentences with the same ids, so these data give "
+            "it no curve; take a run that was trained without them (see data.add in its config)"
+        )
 
 
 def _folds(material: _Material, plan: CurvePlan) -> list[list[str]]:
@@ -184,7 +202,7 @@ def _folds(material: _Material, plan: CurvePlan) -> list[list[str]]:
     parts = make_splits(coded, scored.gold, fractions, plan.seed).documents
     rng = np.random.default_rng(plan.seed)
     folds = [rng.permutation(sorted(parts[name])).tolist() for name in names]
-    most = min(len(coded.sentences) - _count(coded, fold) for fold in folds)
+    most = min(len(scored.sentences) - _count(scored, fold) for fold in folds)
     if max(plan.sizes) > most:
         raise ConfigError(
             f"sizes: with {plan.folds} folds of {material.data} at most {most} sentences can be "
@@ -193,9 +211,9 @@ def _folds(material: _Material, plan: CurvePlan) -> list[list[str]]:
     return folds
 
 
-def _count(corpus: Corpus, documents: Sequence[str]) -> int:
+def _count(scored: Scored, documents: Sequence[str]) -> int:
     wanted = set(documents)
-    return sum(s.doc_id in wanted for s in corpus.sentences)
+    return sum(s.doc_id in wanted for s in scored.sentences)
 
 
 def _point(material: _Material, folds: list[list[str]], size: int, seed: int) -> CurvePoint:
@@ -211,7 +229,7 @@ def _point(material: _Material, folds: list[list[str]], size: int, seed: int) ->
         chosen = _first(material.scored, order, size)
         predictions += _out_of_fold(material, chosen, set(fold), f"{size}-{k + 1}")
         documents.append(len(chosen))
-        counts.append(sum(s.doc_id in set(chosen) for s in sentences))
+        counts.append(_count(material.scored, chosen))
     return CurvePoint(
         asked=size,
         sentences=float(np.mean(counts)),
@@ -223,13 +241,14 @@ def _point(material: _Material, folds: list[list[str]], size: int, seed: int) ->
 
 def _first(scored: Scored, documents: Sequence[str], size: int) -> list[str]:
     """Documents in the order given until they hold at least `size` sentences."""
+    lengths = Counter(s.doc_id for s in scored.sentences)
     chosen: list[str] = []
     found = 0
     for document in documents:
         if found >= size:
             break
         chosen.append(document)
-        found += sum(s.doc_id == document for s in scored.sentences)
+        found += lengths[document]
     return chosen
 
 
@@ -240,21 +259,29 @@ def _out_of_fold(
     folder = material.folder / name
     listed = folder / CURVE.documents
     write_text(listed, "\n".join(chosen) + "\n")
-    added = AddedConfig(path=material.data, columns=material.columns, documents=listed)
+    added = AddedConfig(
+        path=material.data,
+        columns=material.columns,
+        documents=listed,
+        adjudicator=material.scored.adjudicator,
+    )
     data = material.config.data.model_copy(update={"add": (*material.config.data.add, added)})
     config = material.config.model_copy(update={"data": data, "seeds": (material.seed,)})
     study = load_study(config)
     check(config, study)
-    done = folder / f"{run_digest(config, study)}.{CURVE.predictions}"
+    sentences = [s for s in material.scored.sentences if s.doc_id in fold]
+    digest = run_digest(config, study)
+    training = folder / f"{digest}.{CURVE.training}"
+    done = folder / f"{digest}-{sentences_hash(sentences)[:8]}.{CURVE.predictions}"
     if done.is_file():
         material.say(f"{done}: finished already")
-        return read_predictions(done)
-    training = folder / f"{done.name.partition('.')[0]}.{CURVE.training}"
-    train_model(Stage(config, study, material.seed, training, material.say))
-    sentences = [s for s in material.scored.sentences if s.doc_id in fold]
-    predictions = Labeller(load_bundle(training)).label(sentences)
-    write_predictions(done, predictions)
-    shutil.rmtree(training)
+        predictions = read_predictions(done)
+    else:
+        train_model(Stage(config, study, material.seed, training, material.say))
+        predictions = Labeller(load_bundle(training)).label(sentences)
+        write_predictions(done, predictions)
+    # A checkpoint and a bundle of 90 MB each have done their work.
+    shutil.rmtree(training, ignore_errors=True)
     return predictions
 
 

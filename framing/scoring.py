@@ -150,16 +150,34 @@ def _facts(record: dict[str, Any], origin: str) -> dict[str, str]:
     training = record["training"]
     known = {
         "encoder": record["encoder"],
-        "training_data": f"{record['corpus']}. {record['origin']}".strip(),
+        "training_data": _training_data(record),
         "data_origin": origin,
         "license": record["licence"],
         "seed": str(record["seed"]),
         "training sentences": f"{record['train_sentences']:,}",
         "epochs": f"{training['epochs']:g}",
         "training time": f"{training['seconds'] / 60:.1f} minutes",
+        "expected shares": _expected_shares(record),
         "precision": f"{training['precision']} on {training['device']}",
         "machine": record["machine"],
         "commit": record["commit"] or "unknown",
         "versions": ", ".join(f"{name} {v}" for name, v in record["versions"].items()),
     }
     return {name: text for name, text in known.items() if text}
+
+
+def _training_data(record: dict[str, Any]) -> str:
+    added = "".join(
+        f" Also {a['sentences']:,} sentences of {a['name']} (weight {a['weight']:g})."
+        for a in record.get("added", [])
+    )
+    return f"{record['corpus']}. {record['origin']}{added}".strip()
+
+
+def _expected_shares(record: dict[str, Any]) -> str:
+    """The shares that calibration and thresholds are made for, "" where none was stated."""
+    return ", ".join(
+        f"{label} {share:g}"
+        for shares in record.get("prevalence", {}).values()
+        for label, share in shares.items()
+    )

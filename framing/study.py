@@ -29,10 +29,12 @@ class Added:
     Attributes:
         corpus: What was taken of them.
         weight: Factor on their loss.
+        adjudicator: The coder whose word on them is final.
     """
 
     corpus: Corpus
     weight: float
+    adjudicator: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Study:
     @functools.cached_property
     def gold(self) -> dict[str, Annotation]:
         """Sentence id -> gold annotation; sentences nobody coded are not in it."""
-        found = gold_annotations(self.annotations, self.book, self.adjudicator)
+        found = gold_annotations(self.corpus.annotations, self.book, self.adjudicator)
+        for added in self.added:
+            found += gold_annotations(added.corpus.annotations, self.book, added.adjudicator)
         return {annotation.sentence_id: annotation for annotation in found}
 
     @functools.cached_property
@@ -138,7 +142,7 @@ def load_study(config: RunConfig) -> Study:
     """
     corpus = _corpus(config.data)
     splits = _splits(config.data, corpus)
-    added = tuple(_added(item, corpus) for item in config.data.add)
+    added = tuple(_added(item, corpus, config.data.adjudicator) for item in config.data.add)
     _check_ids(corpus, added)
     study = Study(corpus, splits, config.data.adjudicator, _origin(config.data), added)
     for name in ("train", "dev", "test"):
@@ -159,11 +163,12 @@ def _corpus(config: DataConfig) -> Corpus:
     return read_corpus(config.path, load_codebook(config.codebook), columns)
 
 
-def _added(config: AddedConfig, corpus: Corpus) -> Added:
+def _added(config: AddedConfig, corpus: Corpus, adjudicator: str) -> Added:
     columns = ColumnMapping.from_dict(config.columns) if config.columns else None
     found = read_corpus(config.path, corpus.codebook, columns)
+    adjudicator = config.adjudicator or adjudicator
     if config.documents is None:
-        return Added(found, config.weight)
+        return Added(found, config.weight, adjudicator)
     wanted = read_lines(config.documents)
     known = set(found.documents)
     for document in wanted:
@@ -171,9 +176,8 @@ def _added(config: AddedConfig, corpus: Corpus) -> Added:
             message = unknown_name("document", document, known)
             raise DataError(f"{config.documents}: not in {config.path}: {message}")
     documents = set(wanted)
-    return Added(
-        found.subset(s.id for s in found.sentences if s.doc_id in documents), config.weight
-    )
+    taken = found.subset(s.id for s in found.sentences if s.doc_id in documents)
+    return Added(taken, config.weight, adjudicator)
 
 
 def read_lines(path: Path) -> list[str]:

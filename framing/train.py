@@ -26,6 +26,7 @@ from framing.model.encoder import (
     attention_for,
     find_encoder,
     fingerprint,
+    layer_count,
     load_encoder,
     load_fast_tokenizer,
 )
@@ -138,10 +139,26 @@ def check(config: RunConfig, study: Study) -> None:
             message = unknown_name("variable", name, known)
             raise ConfigError(f"training.variable_weights: {message}")
     _check_prevalence(config, study)
+    _check_encoder(config, study)
     sentences = study.training_sentences(config.data)
     study.training_factors(sentences, config.data)
     _check_coded(study, sentences)
-    load_fast_tokenizer(find_encoder(config.encoder))
+
+
+def _check_encoder(config: RunConfig, study: Study) -> None:
+    source = find_encoder(config.encoder)
+    load_fast_tokenizer(source)
+    layers = layer_count(source) if config.encoder.freeze_layers else None
+    if layers is not None and config.encoder.freeze_layers >= layers:
+        raise ConfigError(
+            f"encoder.freeze_layers: expected less than the encoder's {layers} layers, "
+            f"found {config.encoder.freeze_layers}"
+        )
+    kinds = {variable.kind for variable in study.book.variables}
+    if config.training.easy_share < 1 and "multi_label" not in kinds:
+        raise ConfigError(
+            "training.easy_share: without a multi_label variable no sentence is easy; leave it out"
+        )
 
 
 def _check_prevalence(config: RunConfig, study: Study) -> None:
@@ -230,6 +247,7 @@ def fine_tune(stage: Stage) -> bool:
     set_seed(stage.seed)
     model = prepared_classifier(stage, tokenizer)
     train, dev = (examples(stage, tokenizer, split) for split in ("train", "dev"))
+    n_train = len(train.sentences)
     if model.ngrams is not None:
         stage.say(f"{stage.folder}: linear model on n-grams")
         train = with_ngrams(model.ngrams, train, book)
@@ -247,7 +265,7 @@ def fine_tune(stage: Stage) -> bool:
     )
     if not outcome.is_main_process:
         return False
-    _write_record(stage, outcome, source.name, len(train.sentences))
+    _write_record(stage, outcome, source.name, n_train)
     temporary = stage.folder / RUN.trainer / RUN.checkpoint
     model.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
@@ -330,6 +348,15 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: str, n_train: int) ->
             "machine": machine(),
             "corpus": stage.study.corpus.name,
             "origin": stage.study.origin,
+            "added": [
+                {
+                    "name": added.corpus.name,
+                    "sentences": len(added.corpus.sentences),
+                    "weight": added.weight,
+                }
+                for added in stage.study.added
+            ],
+            "prevalence": stage.config.decisions.prevalence,
             "licence": stage.config.licence,
             "data": stage.study.hashes(),
         },

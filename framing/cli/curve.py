@@ -11,6 +11,12 @@ from framing.errors import ConfigError, DependencyError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    parser.description = (
+        "Train the run's recipe again with some of the data's own sentences added, and show what "
+        "they are worth in the report. Takes as long as one training for every fold of every "
+        "size but 0; finished ones are kept beside the run. An evaluation of the same data is "
+        "made again."
+    )
     add_data_arguments(parser)
     parser.add_argument(
         "--sizes",

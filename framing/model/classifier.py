@@ -27,7 +27,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         n_logits: Number of logits.
         dropout: Probability, before the linear layer.
         pooling: "mean" of all real tokens' states, or "log_mean_exp" of the logits of the
-            sentence's own tokens.
+            sentence's own tokens (of all tokens where the encoder has no segment ids).
         ngrams: Entries of the n-gram table (`framing.model.ngrams`); 0 for none.
         special: Token ids that belong to no n-gram.
         pair: Whether sentences are the second segment of a pair.
@@ -104,13 +104,14 @@ class SentenceClassifier(PreTrainedModel):
         self.encoder = encoder
         self.dropout = nn.Dropout(config.dropout)
         self.linear = nn.Linear(encoder.config.hidden_size, config.n_logits)
+        self.uses_type_ids = getattr(encoder.config, "type_vocab_size", 0) > 1
+        pair = config.pair and self.uses_type_ids
         self.ngrams = (
-            NgramLogits(config.n_logits, config.special, config.pair, config.ngrams)
+            NgramLogits(config.n_logits, config.special, pair, config.ngrams)
             if config.ngrams
             else None
         )
         self.loss_weights: LossWeights | None = None
-        self.uses_type_ids = getattr(encoder.config, "type_vocab_size", 0) > 1
         self.post_init()
 
     def forward(

@@ -92,6 +92,18 @@ def load_encoder(source: EncoderSource, attention: str) -> PreTrainedModel:
     return model
 
 
+def layer_count(source: EncoderSource) -> int | None:
+    """Layers that an encoder's config tells of, None where it tells of none.
+
+    Raises:
+        ConfigError: There is no such encoder.
+    """
+    from transformers import AutoConfig
+
+    count: int | None = getattr(_load(AutoConfig, source), "num_hidden_layers", None)
+    return count
+
+
 def load_fast_tokenizer(source: EncoderSource) -> Any:
     """Load an encoder's tokenizer; only tokenizers with a ``tokenizer.json`` form are usable.
 

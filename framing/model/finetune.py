@@ -78,11 +78,13 @@ def thin_easy(
         The examples kept, in the same order.
     """
     columns = [k for h in book.heads if h.kind == "multi_label" for k in range(h.start, h.stop)]
+    heads = [k for k, h in enumerate(book.heads) if h.kind == "multi_label"]
     if examples.ngram_logits is None or not columns:
         return examples
     limit = SCALE * math.log(_EASY / (1 - _EASY))
     clear = (examples.ngram_logits[:, columns] < limit).all(axis=1)
-    easy = clear & ~examples.gold.values[:, columns].any(axis=1)
+    coded = examples.gold.coded[:, heads].all(axis=1)
+    easy = clear & coded & ~examples.gold.values[:, columns].any(axis=1)
     kept = np.flatnonzero(~easy | (rng.random(len(easy)) < share))
     factors = np.where(easy, examples.factors / share, examples.factors)
     return Examples(
@@ -169,7 +171,8 @@ def finetune(
     """
     from transformers import EarlyStoppingCallback
 
-    _set_loss_weights(model, config.training, book, train.targets)
+    weighted = Targets(train.targets.values, train.targets.weights * train.factors[:, None])
+    _set_loss_weights(model, config.training, book, weighted)
     arguments = training_arguments(config, len(train.sentences), seed, folder)
     callbacks: list[TrainerCallback] = []
     if config.training.patience is not None:

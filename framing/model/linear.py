@@ -117,7 +117,7 @@ def fit_separate_labels(
     weights = np.zeros((features.shape[1], book.n_logits))
     bias = np.zeros(book.n_logits)
     for column, head in enumerate(book.heads):
-        rows = np.flatnonzero(gold.coded[:, column])
+        rows = np.flatnonzero(gold.coded[:, column] & (factors > 0))
         x = features[rows]
         for k in range(head.start, head.stop):
             y = gold.values[rows, k]

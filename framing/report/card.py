@@ -250,6 +250,15 @@ def _decisions(view: View) -> Section:
             )
         )
     ]
+    if shares := view.scores.facts.get("expected shares"):
+        blocks.append(
+            Text(
+                (
+                    "Both were fitted for texts in which labels have other shares of the sentences "
+                    f"than on the development split, as the run's config states: {plain(shares)}.",
+                )
+            )
+        )
     if view.scores.curves:
         blocks.append(_thresholds(view))
     return Section("decisions", "Thresholds and calibration", (*blocks, calibration_table(view)))

@@ -41,8 +41,6 @@ def test_points_of_a_curve(evaluation: Path) -> None:
     assert some.documents == 4
     by_metric = {(s.metric, s.variable): s for s in some.scores if s.head in ("", s.variable)}
     assert {("f1", "topics"), ("average_precision", "topics"), ("f1", "speaker")} <= set(by_metric)
-    whole = {s.metric: s.value for s in found.systems[0].scores if s.variable == "topics"}
-    assert whole
     first = {(s.metric, s.variable): s.value for s in nothing.scores if s.head == "topics"}
     (model,) = [s for s in found.systems if s.kind == "model"]
     (same,) = [
@@ -81,6 +79,14 @@ def test_finished_trainings_are_kept(
     assert printed.count("finished already") == 2
     assert "fine-tuning" not in printed
     assert (evaluation / RUN.scores).read_bytes() == before
+
+
+def test_no_curve_on_what_the_run_was_trained_on(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data = str(study / "runs" / "own"), str(study / "coded.csv")
+    assert main(["curve", "--model", run, "--data", data, "--sizes", "0"]) == 2
+    assert "the run was trained on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

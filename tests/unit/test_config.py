@@ -56,6 +56,10 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ("- 1", "expected `key: value` lines, found list"),
         ("a: [", "not valid YAML"),
         (MINIMAL + "seeds: [1, 1]", "names a seed twice"),
+        (
+            "name: a\ndata: {corpus: security_talks, add: [{pth: x.csv}]}\n",
+            "data.add.0.pth: unknown key 'pth'",
+        ),
         (MINIMAL + "training: {easy_share: 0.5}", "`training.easy_share` needs `encoder.ngrams`"),
         (MINIMAL + "decisions: {prevalence: {frames: {a: 1.0}}}", "less than 1; found 1.0"),
         (MINIMAL + "seeds: [-1]", "greater than or equal to 0"),

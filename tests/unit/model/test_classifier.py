@@ -6,6 +6,7 @@ import torch
 
 from framing.codebook import Codebook
 from framing.config import EncoderConfig
+from framing.encoding import TokenizedSentence
 from framing.errors import ArtifactError, ConfigError
 from framing.export import check_parity, export_graph
 from framing.model.classifier import (
@@ -19,6 +20,7 @@ from framing.model.classifier import (
     set_encoder_dropout,
 )
 from framing.model.encoder import attention_for, find_encoder, load_encoder, load_fast_tokenizer
+from framing.model.ngrams import ngram_rows
 from tests.tiny import save_tiny_encoder
 
 
@@ -144,6 +146,32 @@ def test_n_grams_are_added_and_can_be_replaced(encoder_folder: Path, book: Codeb
     with torch.no_grad():
         own, replaced = model(ids, mask).logits, model(ids, mask, ngram_logits=given).logits
     assert torch.allclose(own - replaced, torch.full_like(own, 4.0), atol=1e-5)
+
+
+def test_encoders_without_segments_take_all_for_the_sentence(book: Codebook) -> None:
+    from transformers import RobertaConfig, RobertaModel
+
+    config = RobertaConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        type_vocab_size=1,
+    )
+    model = new_classifier(RobertaModel(config), book, 0.0, pair=True, special=[0, 1, 2]).eval()
+    assert model.ngrams is not None
+    # What is fitted and what is computed later must be the same n-grams.
+    rows = ngram_rows(model.ngrams, [TokenizedSentence((0, 5, 2, 2, 6, 2), (0,) * 6)])
+    assert rows.weights[0].tolist() == [1, 1]
+    model.ngrams.table[6] = 1.0
+    model.ngrams.idf[6] = 1.0
+    ids = torch.tensor([[0, 5, 2, 2, 6, 2]])
+    with torch.no_grad():
+        with_table = model(ids, torch.ones_like(ids)).logits
+        model.ngrams.table.zero_()
+        without = model(ids, torch.ones_like(ids)).logits
+    assert torch.allclose(with_table - without, torch.ones_like(without), atol=1e-5)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "log_mean_exp"])
