@@ -184,8 +184,8 @@ def _check_unseen(config: RunConfig, corpus: Corpus, data: Path) -> None:
     seen = sum(s.id in trained for s in corpus.sentences)
     if seen:
         raise ConfigError(
-            f"{data}: the run was trained on {seen} sentences with the same ids, so these data give "
-            "it no curve; take a run that was trained without them (see data.add in its config)"
+            f"{data}: the run was trained on {seen} sentences with the same ids, so these data "
+            "give it no curve; take a run that was trained without them (see data.add in its config)"
         )
 
 

@@ -88,11 +88,11 @@ def thin_easy(
     kept = np.flatnonzero(~easy | (rng.random(len(easy)) < share))
     factors = np.where(easy, examples.factors / share, examples.factors)
     return Examples(
-        sentences=[examples.sentences[k] for k in kept],
+        sentences=[examples.sentences[int(k)] for k in kept],
         gold=LabelArray(examples.gold.values[kept], examples.gold.coded[kept]),
         targets=Targets(examples.targets.values[kept], examples.targets.weights[kept]),
         factors=factors[kept],
-        documents=[examples.documents[k] for k in kept],
+        documents=[examples.documents[int(k)] for k in kept],
         ngram_logits=examples.ngram_logits[kept],
     )
 
@@ -196,7 +196,7 @@ def _by_length(dev: Examples) -> datasets.Dataset:
     """Development sentences in the order of their length, so that little is padded."""
     order = np.argsort([len(sentence.ids) for sentence in dev.sentences], kind="stable")
     gold = LabelArray(dev.gold.values[order], dev.gold.coded[order])
-    return to_dataset([dev.sentences[k] for k in order], hard_targets(gold), dev.factors[order])
+    return to_dataset([dev.sentences[int(k)] for k in order], hard_targets(gold), dev.factors[order])
 
 
 def _trainer_class(lengths: Sequence[int]) -> type[Trainer]:
