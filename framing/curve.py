@@ -185,7 +185,8 @@ def _check_unseen(config: RunConfig, corpus: Corpus, data: Path) -> None:
     if seen:
         raise ConfigError(
             f"{data}: the run was trained on {seen} sentences with the same ids, so these data "
-            "give it no curve; take a run that was trained without them (see data.add in its config)"
+            "give it no curve; take a run that was trained without them (see data.add in its "
+            "config)"
         )
 
 

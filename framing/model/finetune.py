@@ -196,7 +196,8 @@ def _by_length(dev: Examples) -> datasets.Dataset:
     """Development sentences in the order of their length, so that little is padded."""
     order = np.argsort([len(sentence.ids) for sentence in dev.sentences], kind="stable")
     gold = LabelArray(dev.gold.values[order], dev.gold.coded[order])
-    return to_dataset([dev.sentences[int(k)] for k in order], hard_targets(gold), dev.factors[order])
+    sentences = [dev.sentences[int(k)] for k in order]
+    return to_dataset(sentences, hard_targets(gold), dev.factors[order])
 
 
 def _trainer_class(lengths: Sequence[int]) -> type[Trainer]:
