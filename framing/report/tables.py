@@ -330,7 +330,7 @@ def learning_curve_table(view: View) -> Table:
     ]
     columns = _columns("Sentences added", ["Documents", "Trainings", *named])
     return Table(
-        id="learning-curve",
+        id="learning-curve-points",
         caption="The same recipe with sentences of these data added to its training",
         columns=columns,
         rows=tuple(rows),

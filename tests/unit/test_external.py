@@ -4,17 +4,17 @@ import pytest
 
 from framing.artifacts import RUN
 from framing.errors import OutputError
-from framing.external import _check_replaceable
+from framing.external import check_replaceable
 
 
 def test_only_an_evaluation_is_replaced(tmp_path: Path) -> None:
-    _check_replaceable(tmp_path / "new")
+    check_replaceable(tmp_path / "new")
     mine = tmp_path / "mine"
     mine.mkdir()
     with pytest.raises(OutputError, match=r"not an evaluation.*no scores"):
-        _check_replaceable(mine)
+        check_replaceable(mine)
     (mine / RUN.scores).write_text("{}")
-    _check_replaceable(mine)
+    check_replaceable(mine)
     (mine / "thesis.txt").write_text("x")
     with pytest.raises(OutputError, match=r"not an evaluation.*thesis.txt"):
-        _check_replaceable(mine)
+        check_replaceable(mine)

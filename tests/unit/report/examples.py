@@ -335,8 +335,26 @@ def with_seed(seed: int) -> Scores:
     return replace(scores, run=f"issues-0a1b2c3d-s{seed}")
 
 
+def with_curve() -> Scores:
+    """The flagship with a learning curve that rises."""
+    scores = flagship()
+    points = []
+    for k, size in enumerate((0, 150, 600)):
+        found = [
+            Score(
+                metric, v.id, "" if v.per else v.id, "macro", value, value - 0.06, value + 0.06, 90
+            )
+            for v in load_codebook(FLAGSHIP).variables
+            for metric, value in (("f1", 0.5 + 0.1 * k), ("average_precision", 0.6 + 0.1 * k))
+        ]
+        folds = 2 if size else 0
+        points.append(schema.CurvePoint(size, size + 1.5 * folds, size / 5, folds, tuple(found)))
+    return replace(scores, learning_curve=tuple(points))
+
+
 ALL = {
     "flagship": flagship,
+    "with_curve": with_curve,
     "wide": wide,
     "many": many,
     "without_coders": without_coders,

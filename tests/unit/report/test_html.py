@@ -97,7 +97,8 @@ def test_all_sections_are_there_and_in_the_contents(html: str) -> None:
     page = Page(html)
     sections = [str(fields["id"]) for fields in page.named("section")]
     assert sections[:3] == ["summary", "warnings", "systems"]
-    assert sections[-8:] == [
+    sections_of_all = [name for name in sections if name != "learning-curve"]
+    assert sections_of_all[-8:] == [
         "calibration",
         "agreement",
         "prevalence",
@@ -158,3 +159,13 @@ def test_matplotlib_settings_are_left_as_they_were(flagship: Scores) -> None:
 def test_label_names_are_no_formulas() -> None:
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", render_html(examples.dollars()))
     assert "Cost in $_0$ &lt;b&gt;" in labels
+
+
+def test_learning_curve() -> None:
+    page = Page(render_html(examples.with_curve()))
+    drawn = [f for f in page.named("svg") if "by sentences added" in str(f.get("aria-label"))]
+    assert len(drawn) == 3
+    assert "0: 0.500 [0.440, 0.560]; 153: 0.600" in str(drawn[0]["aria-label"])
+    assert "learning-curve" in page.ids
+    assert "What sentences of your own are worth" in "".join(page.text)
+    assert "learning-curve" not in Page(render_html(examples.flagship())).ids
