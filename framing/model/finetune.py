@@ -85,7 +85,8 @@ def thin_easy(
     clear = (examples.ngram_logits[:, columns] < limit).all(axis=1)
     coded = examples.gold.coded[:, heads].all(axis=1)
     easy = clear & coded & ~examples.gold.values[:, columns].any(axis=1)
-    kept = np.flatnonzero(~easy | (rng.random(len(easy)) < share))
+    drawn = rng.random(len(examples.sentences)) < share
+    kept = np.flatnonzero(~easy | drawn)
     factors = np.where(easy, examples.factors / share, examples.factors)
     return Examples(
         sentences=[examples.sentences[int(k)] for k in kept],
