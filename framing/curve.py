@@ -57,18 +57,23 @@ class CurvePlan:
         sizes: Sentences added; 0 is the run itself.
         folds: Parts of the documents; (folds - 1) / folds of the sentences can be added at most.
         seed: Deals the documents and decides their order.
+        weight: Factor on the loss of the sentences added.
     """
 
     sizes: tuple[int, ...]
     folds: int = 2
     seed: int = 0
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         """Check every field.
 
         Raises:
-            ConfigError: A size is negative or stands twice, or there are fewer than two folds.
+            ConfigError: A size is negative or stands twice, there are fewer than two folds, or the
+                weight is not positive.
         """
+        if not 0 < self.weight < float("inf"):
+            raise ConfigError(f"weight: expected a positive number, found {self.weight}")
         if self.folds < 2:
             raise ConfigError(f"folds: expected 2 or more, found {self.folds}")
         if not self.sizes or min(self.sizes) < 0 or len(set(self.sizes)) != len(self.sizes):
@@ -144,7 +149,7 @@ def learning_curve(
     check_replaceable(out)
     material = _material(source, run, say)
     folds = _folds(material, plan)
-    points = [_point(material, folds, size, plan.seed) for size in sorted(plan.sizes)]
+    points = [_point(material, folds, size, plan) for size in sorted(plan.sizes)]
     scores = evaluate_external(
         run,
         source.data,
@@ -217,7 +222,7 @@ def _count(scored: Scored, documents: Sequence[str]) -> int:
     return sum(s.doc_id in wanted for s in scored.sentences)
 
 
-def _point(material: _Material, folds: list[list[str]], size: int, seed: int) -> CurvePoint:
+def _point(material: _Material, folds: list[list[str]], size: int, plan: CurvePlan) -> CurvePoint:
     sentences = material.scored.sentences
     if size == 0:
         predictions = Labeller(material.bundle).label(sentences)
@@ -226,9 +231,10 @@ def _point(material: _Material, folds: list[list[str]], size: int, seed: int) ->
     for k, fold in enumerate(folds):
         others = [d for j, other in enumerate(folds) if j != k for d in other]
         # Shuffled over the folds too, or a small size would come from the first of them alone.
-        order = np.random.default_rng([seed, k]).permutation(others).tolist()
+        order = np.random.default_rng([plan.seed, k]).permutation(others).tolist()
         chosen = _first(material.scored, order, size)
-        predictions += _out_of_fold(material, chosen, set(fold), f"{size}-{k + 1}")
+        name = f"{size}-{k + 1}"
+        predictions += _out_of_fold(material, chosen, set(fold), name, plan.weight)
         documents.append(len(chosen))
         counts.append(_count(material.scored, chosen))
     return CurvePoint(
@@ -237,6 +243,7 @@ def _point(material: _Material, folds: list[list[str]], size: int, seed: int) ->
         documents=float(np.mean(documents)),
         folds=len(folds),
         scores=_scores(material, predictions),
+        weight=plan.weight,
     )
 
 
@@ -254,7 +261,7 @@ def _first(scored: Scored, documents: Sequence[str], size: int) -> list[str]:
 
 
 def _out_of_fold(
-    material: _Material, chosen: Sequence[str], fold: set[str], name: str
+    material: _Material, chosen: Sequence[str], fold: set[str], name: str, weight: float
 ) -> list[Prediction]:
     """Train with the chosen documents added, and predict the fold; kept once it is done."""
     folder = material.folder / name
@@ -265,6 +272,7 @@ def _out_of_fold(
         columns=material.columns,
         documents=listed,
         adjudicator=material.scored.adjudicator,
+        weight=weight,
     )
     data = material.config.data.model_copy(update={"add": (*material.config.data.add, added)})
     config = material.config.model_copy(update={"data": data, "seeds": (material.seed,)})

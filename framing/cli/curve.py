@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2,
         help="parts of the documents; each is scored by models trained on others (default: 2)",
     )
+    parser.add_argument(
+        "--weight",
+        type=float,
+        default=1.0,
+        help="factor on the loss of the sentences added (default: 1)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="deals the documents (default: 0)")
 
 
@@ -43,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             f"a learning curve needs the package {error.name!r}; "
             "install the extra: pip install 'framing[train]'"
         ) from None
-    plan = CurvePlan(_sizes(args.sizes), args.folds, args.seed)
+    plan = CurvePlan(_sizes(args.sizes), args.folds, args.seed, args.weight)
     out = output_folder(args)
     # The curve belongs into the evaluation of the same data, which is made again with it.
     source = Source(args.data, args.columns, args.adjudicator, args.origin)

@@ -279,6 +279,7 @@ class CurvePoint:
         documents: The same of their documents.
         folds: Models trained for this point; 0 where nothing is added and the run itself counts.
         scores: Macro-F1 and mean average precision of the variables, over all folds together.
+        weight: Factor on the loss of the sentences added.
     """
 
     asked: int
@@ -286,6 +287,7 @@ class CurvePoint:
     documents: float
     folds: int
     scores: tuple[Score, ...]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,12 +323,13 @@ def learning_curve_table(view: View) -> Table:
     for point in view.scores.learning_curve:
         found = {(s.variable, s.metric): s for s in point.scores if s.head in ("", s.variable)}
         cells = [estimate(found.get((variable.id, metric))) for variable, metric in keys]
-        sizes = (count(round(point.sentences)), count(round(point.documents)), count(point.folds))
-        rows.append(Row((*sizes, *cells)))
+        weight = f"{point.weight:g}" if point.folds else ""
+        sentences, documents = count(round(point.sentences)), count(round(point.documents))
+        rows.append(Row((sentences, documents, weight, count(point.folds), *cells)))
     named = [
         f"{variable_name(v)}, {'macro-F1' if m == 'f1' else 'average precision'}" for v, m in keys
     ]
-    columns = _columns("Sentences added", ["Documents", "Trainings", *named])
+    columns = _columns("Sentences added", ["Documents", "Weight", "Trainings", *named])
     return Table(
         id="learning-curve-points",
         caption="The same recipe with sentences of these data added to its training",

@@ -22,7 +22,7 @@ def other(study: Path) -> Path:
 @pytest.fixture(scope="module")
 def arguments(study: Path, other: Path) -> list[str]:
     run = str(study / "runs" / "own")
-    return ["curve", "--model", run, "--data", str(other), "--sizes", "12,0"]
+    return ["curve", "--model", run, "--data", str(other), "--sizes", "12,0", "--weight", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_points_of_a_curve(evaluation: Path) -> None:
     found = schema.from_dict(read_json(evaluation / RUN.scores))
     nothing, some = found.learning_curve
     assert (nothing.asked, nothing.sentences, nothing.folds) == (0, 0, 0)
-    assert (some.asked, some.folds) == (12, 2)
+    assert (some.asked, some.folds, some.weight) == (12, 2, 2.0)
     # Documents are added whole, three sentences each, until there are enough.
     assert some.sentences == 12
     assert some.documents == 4
@@ -96,6 +96,7 @@ def test_no_curve_on_what_the_run_was_trained_on(
         (["--sizes", "1,x"], "expected whole numbers with commas between them, found '1,x'"),
         (["--sizes", "5,5"], "expected different numbers of sentences"),
         (["--folds", "1"], "expected 2 or more, found 1"),
+        (["--weight", "0"], "expected a positive number, found 0.0"),
     ],
 )
 def test_impossible_curves(
