@@ -40,6 +40,7 @@ class _BundleNames:
     codebook: str = "codebook.json"
     decisions: str = "decisions.json"
     settings: str = "bundle.json"
+    screen: str = "screen.npz"
     manifest: str = "MANIFEST.sha256"
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "score a run on other coded data",
     "curve": "learning curve: what coded sentences of your own are worth",
     "report": "make a run's report again from its scores",
+    "export": "make a small, fast bundle of a run",
     "predict": "label articles or sentences offline",
 }
 

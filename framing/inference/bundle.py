@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from framing.codebook import Codebook, parse_codebook
 from framing.decisions import Decisions
 from framing.encoding import InputSettings, load_tokenizer
 from framing.errors import ArtifactError
+from framing.inference.screen import Screen, load_screen
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -27,6 +29,31 @@ GRAPH_OUTPUT = "logits"
 
 
 @dataclass(frozen=True, slots=True)
+class Parity:
+    """What a bundle keeps of the torch model, on the development split.
+
+    Attributes:
+        sentences: How many were compared.
+        agreement: Share of the sentences whose decided labels are all the same.
+        largest_difference: Of any probability.
+        macro_f1: Variable -> macro-F1 of the bundle.
+        macro_f1_torch: Variable -> macro-F1 of the torch model.
+    """
+
+    sentences: int
+    agreement: float
+    largest_difference: float
+    macro_f1: dict[str, float]
+    macro_f1_torch: dict[str, float]
+
+    @property
+    def points_lost(self) -> float:
+        """Macro-F1 lost on the mean over the variables, in points; negative for a gain."""
+        lost = [self.macro_f1_torch[name] - score for name, score in self.macro_f1.items()]
+        return 100 * sum(lost) / len(lost)
+
+
+@dataclass(frozen=True, slots=True)
 class BundleSettings:
     """What stands in ``bundle.json``.
 
@@ -38,6 +65,8 @@ class BundleSettings:
         inputs: Names of the graph's inputs.
         version: Of the package that wrote it.
         codebook_hash: Of the codebook beside it.
+        precision: Of the graph's weights: float32 or int8.
+        parity: What the export measured; None for the bundle that a training writes.
     """
 
     run: str
@@ -47,6 +76,8 @@ class BundleSettings:
     inputs: tuple[str, ...]
     version: str
     codebook_hash: str
+    precision: str = "float32"
+    parity: Parity | None = None
 
     def to_json(self) -> str:
         """As JSON text."""
@@ -82,6 +113,8 @@ class BundleSettings:
                 inputs=tuple(fields["inputs"]),
                 version=str(fields["version"]),
                 codebook_hash=str(fields["codebook_hash"]),
+                precision=str(fields.get("precision", "float32")),
+                parity=None if fields.get("parity") is None else Parity(**fields["parity"]),
             )
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{where}: not the settings of a bundle: {error!r}") from None
@@ -108,6 +141,12 @@ class Bundle:
     decisions: Decisions
     tokenizer: Tokenizer
     session: InferenceSession
+
+    @functools.cached_property
+    def screen(self) -> Screen | None:
+        """Dismisses sentences that the graph would not label; None where the bundle has none."""
+        path = self.folder / BUNDLE.screen
+        return load_screen(path) if path.is_file() else None
 
     @property
     def input_settings(self) -> InputSettings:

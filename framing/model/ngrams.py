@@ -23,12 +23,11 @@ from torch.nn import functional
 from framing.arrays import FloatArray, LabelArray
 from framing.codebook import Codebook
 from framing.encoding import TokenizedSentence, pad
+from framing.inference.screen import CONTEXT_WEIGHT, PAIR_STEP
 from framing.model.linear import LinearHeads, fit_separate_labels
 
 #: Entries of the table. Twice as many gave no better scores.
 BUCKETS = 2**17
-#: Weight of context tokens beside those of the sentence.
-CONTEXT_WEIGHT = 0.5
 #: n-grams of fewer training sentences say nothing that would hold elsewhere.
 LEAST_SENTENCES = 2
 #: Inverse strength of the L2 penalty.
@@ -38,8 +37,6 @@ SCALE = 0.5
 #: Parts of the documents for the logits that the encoder is trained beside.
 FOLDS = 5
 
-#: Larger than any vocabulary, so that pairs of tokens differ from tokens before the modulo.
-_STEP = 1_000_003
 _BATCH = 256
 
 IntArray = NDArray[np.int64]
@@ -118,7 +115,7 @@ class NgramLogits(nn.Module):
         both = own & functional.pad(own[:, 1:], (0, 1))
         # Half a table apart, so that no token before the sentence meets one in it.
         before = input_ids + self.buckets // 2
-        keys = torch.cat([input_ids, input_ids * _STEP + after, before], dim=1)
+        keys = torch.cat([input_ids, input_ids * PAIR_STEP + after, before], dim=1)
         weights = torch.cat([own, both, context], dim=1).to(self.idf.dtype)
         length = input_ids.shape[1]
         factor = torch.ones_like(weights)

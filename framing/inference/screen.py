@@ -1,0 +1,150 @@
+"""Screening: a linear model dismisses sentences that the full one would not label.
+
+Frames are rare in large archives, and most sentences are far from any. The screen scores token
+n-grams (the same as `framing.model.ngrams`) a hundred times faster than the encoder runs. It is
+fitted on the training split; how low a score may be and still not be dismissed is read off the
+development split, where the full model's labels are known.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framing.arrays import BoolArray, FloatArray
+from framing.artifacts import atomic_path
+from framing.encoding import TokenizedSentence, pad
+from framing.errors import ArtifactError
+
+IntArray = NDArray[np.int64]
+
+#: Larger than any vocabulary, so that pairs of tokens differ from tokens before the modulo.
+PAIR_STEP = 1_000_003
+#: Weight of context tokens beside those of the sentence.
+CONTEXT_WEIGHT = 0.5
+#: Fewer labelled development sentences say nothing about a recall near one.
+LEAST_LABELLED = 50
+
+_BATCH = 256
+_ARRAYS = ("idf", "weights", "bias", "special", "pair", "labelled", "others", "probabilities")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A fitted screen.
+
+    Attributes:
+        idf: Inverse document frequency of each bucket, shape (buckets,).
+        weights: Shape (buckets, labels), for the labels of all multi_label variables.
+        bias: Shape (labels,).
+        special: Token ids that belong to no text.
+        pair: Whether sentences are the second segment of a pair.
+        labelled: Scores of development sentences that the full model labels, rising.
+        others: Scores of those that it does not, rising.
+        probabilities: What the full model says of the latter on average, shape (logits,).
+    """
+
+    idf: FloatArray
+    weights: FloatArray
+    bias: FloatArray
+    special: IntArray
+    pair: bool
+    labelled: FloatArray
+    others: FloatArray
+    probabilities: FloatArray
+
+    def scores(self, tokens: Sequence[TokenizedSentence]) -> FloatArray:
+        """The largest of the labels' logits for each sentence, shape (n,)."""
+        out = np.zeros(len(tokens))
+        for start in range(0, len(tokens), _BATCH):
+            batch = pad(tokens[start : start + _BATCH], 0)
+            out[start : start + _BATCH] = self._scores(batch)
+        return out
+
+    def _scores(self, batch: dict[str, NDArray[np.int64]]) -> FloatArray:
+        buckets, factors = ngram_buckets(batch, self.special, self.pair, len(self.idf))
+        values = factors * self.idf[buckets]
+        length = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
+        values /= np.maximum(length, 1e-6)
+        logits = np.einsum("nk,nkl->nl", values, self.weights[buckets]) + self.bias
+        out: FloatArray = logits.max(axis=1)
+        return out
+
+    def limit(self, recall: float) -> float:
+        """The score below which sentences are dismissed.
+
+        Args:
+            recall: Share of the development sentences labelled by the full model that must not
+                be dismissed, in (0, 1].
+        """
+        lost = int(np.floor((1 - recall) * len(self.labelled) + 1e-9))
+        return float(self.labelled[lost])
+
+    def kept(self, tokens: Sequence[TokenizedSentence], recall: float) -> BoolArray:
+        """Which sentences are not dismissed, shape (n,)."""
+        out: BoolArray = self.scores(tokens) >= self.limit(recall)
+        return out
+
+    def share_kept(self, recall: float) -> float:
+        """Share of the development sentences without labels that are not dismissed."""
+        return float((self.others >= self.limit(recall)).mean()) if len(self.others) else 0.0
+
+
+def ngram_buckets(
+    batch: dict[str, NDArray[np.int64]], special: IntArray, pair: bool, buckets: int
+) -> tuple[IntArray, FloatArray]:
+    """Buckets of tokens, token pairs and context tokens, with their weights before idf.
+
+    The NumPy twin of `framing.model.ngrams.NgramLogits.features`.
+
+    Args:
+        batch: As `framing.encoding.pad` gives it, each of shape (n, length).
+        special: Token ids that belong to no text.
+        pair: Whether sentences are the second segment of a pair.
+        buckets: Entries of the table.
+
+    Returns:
+        Two arrays of shape (n, 3 * length); weight 0 marks positions where no n-gram stands.
+    """
+    ids, types = batch["input_ids"], batch["token_type_ids"]
+    real = (batch["attention_mask"] == 1) & ~np.isin(ids, special)
+    own = real & (types == 1) if pair else real
+    context = real & (types == 0) if pair else np.zeros_like(real)
+    after, both = np.zeros_like(ids), np.zeros_like(own)
+    after[:, :-1] = ids[:, 1:]
+    both[:, :-1] = own[:, :-1] & own[:, 1:]
+    keys = np.concatenate([ids, ids * PAIR_STEP + after, ids + buckets // 2], axis=1)
+    weights = np.concatenate([own, both, CONTEXT_WEIGHT * context], axis=1)
+    return keys % buckets, weights.astype(np.float64)
+
+
+def save_screen(path: Path, screen: Screen) -> None:
+    """Write a screen atomically."""
+    arrays: dict[str, Any] = {name: np.asarray(getattr(screen, name)) for name in _ARRAYS}
+    # Half the size; a screen's scores need no more than seven digits.
+    small = {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in arrays.items()}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **small)
+
+
+def load_screen(path: Path) -> Screen:
+    """Read what `save_screen` wrote.
+
+    Raises:
+        ArtifactError: The file is no screen.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path}: not a screen: {error}; export the run again") from None
+    pair = bool(arrays.pop("pair"))
+    special = arrays.pop("special").astype(np.int64)
+    floats = {name: array.astype(np.float64) for name, array in arrays.items()}
+    return Screen(special=special, pair=pair, **floats)

@@ -1,0 +1,274 @@
+"""Run -> bundle to be given away: int8 weights, with what they cost, and a screen."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from framing.arrays import FloatArray, LabelArray
+from framing.artifacts import BUNDLE, RUN, read_json, write_manifest, write_text
+from framing.codebook import Codebook
+from framing.config import load_config
+from framing.decisions import Decisions, calibrated_probabilities, to_predictions
+from framing.encoding import TokenizedSentence, pad
+from framing.errors import ArtifactError
+from framing.evaluation.units import people_answers, system_answers, variable_units
+from framing.export import pad_id
+from framing.inference.batching import batches
+from framing.inference.bundle import GRAPH_OUTPUT, Bundle, Parity, load_bundle, open_session
+from framing.inference.labeller import run_graph
+from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
+from framing.metrics import count, f1, macro
+from framing.model.finetune import Examples, model_logits
+from framing.quantize import Feeds, quantize_graph
+from framing.records import Annotation
+from framing.study import load_study
+from framing.train import Stage, examples, hide_loading_bars
+
+Precision = Literal["int8", "float32"]
+PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
+#: Points of macro-F1 that a bundle may lose on the development split.
+MOST_LOST = 0.5
+#: Training sentences that fix the scales of activations, and the tokens of a batch of them.
+CALIBRATION_SENTENCES = 512
+CALIBRATION_TOKENS = 1024
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Development:
+    """The development split as a run saw it.
+
+    Attributes:
+        examples: Tokenized, with gold labels.
+        gold: The gold annotations, in the same order.
+        logits: Of the torch model, shape (n, logits).
+    """
+
+    examples: Examples
+    gold: Sequence[Annotation]
+    logits: FloatArray
+
+
+def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Parity:
+    """Write a bundle and measure on the development split what it loses against the torch model.
+
+    Args:
+        run: A finished run's folder.
+        out: The bundle's folder; replaced if it exists, and only when all has gone well.
+        precision: Of the weights.
+        say: Receives one line for each step.
+
+    Returns:
+        The parity, as it stands in the bundle.
+
+    Raises:
+        ArtifactError: The run is unfinished, its data have changed, or the bundle would lose more
+            than `MOST_LOST` points of macro-F1.
+        DataError: The run's data are not there any more.
+    """
+    hide_loading_bars()
+    bundle = load_bundle(run)
+    stage = _stage(run, say)
+    say(f"{run}: development split, torch model")
+    development = _development(stage)
+    temporary = out.with_name(f".{out.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(bundle.folder, temporary)
+    try:
+        if precision == "int8":
+            say(f"{out}: int8 weights")
+            quantize_graph(
+                bundle.folder / BUNDLE.graph, temporary / BUNDLE.graph, _batches(stage, bundle)
+            )
+        say(f"{out}: parity with the torch model")
+        session = open_session(temporary / BUNDLE.graph)
+        tokens = development.examples.sentences
+        logits = run_graph(session, GRAPH_OUTPUT, tokens, bundle.settings)
+        parity = measure_parity(development, logits, bundle.codebook, bundle.decisions)
+        check_lost(parity, precision)
+        _add_screen(stage, bundle, development, logits, temporary)
+        settings = dataclasses.replace(bundle.settings, precision=precision, parity=parity)
+        write_text(temporary / BUNDLE.settings, settings.to_json())
+        write_manifest(temporary, BUNDLE.manifest)
+        shutil.rmtree(out, ignore_errors=True)
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return parity
+
+
+def _stage(run: Path, say: Say) -> Stage:
+    record = read_json(run / RUN.record)
+    config = load_config(run / RUN.config)
+    study = load_study(config)
+    changed = [name for name, found in study.hashes().items() if record["data"].get(name) != found]
+    if changed:
+        raise ArtifactError(
+            f"{run}: its data have changed since the training ({', '.join(changed)}), so what the "
+            "bundle loses cannot be measured; bring back the old files, or train again"
+        )
+    return Stage(config, study, int(record["seed"]), run, say)
+
+
+def _development(stage: Stage) -> Development:
+    from framing.model.classifier import load_classifier
+
+    tokenizer = _tokenizer(stage)
+    dev = examples(stage, tokenizer, "dev")
+    model = load_classifier(stage.folder / RUN.checkpoint)
+    logits = model_logits(model, dev.sentences, pad_id(tokenizer))
+    return Development(dev, stage.study.gold_of(stage.study.split("dev")), logits)
+
+
+def _tokenizer(stage: Stage) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(
+        stage.folder / RUN.checkpoint, local_files_only=True
+    )
+
+
+def _batches(stage: Stage, bundle: Bundle) -> Iterator[Feeds]:
+    """Training sentences that fix the scales of activations, so that the others measure them."""
+    train = examples(stage, _tokenizer(stage), "train").sentences
+    chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION_SENTENCES]
+    tokens = [train[int(k)] for k in chosen]
+    for group in batches([len(t.ids) for t in tokens], CALIBRATION_TOKENS):
+        arrays = pad([tokens[k] for k in group], bundle.settings.pad_id)
+        yield {name: arrays[name] for name in bundle.settings.inputs}
+
+
+def measure_parity(
+    development: Development, logits: FloatArray, book: Codebook, decisions: Decisions
+) -> Parity:
+    """Compare a bundle's logits with those of the torch model.
+
+    Args:
+        development: Gold and the torch model's logits.
+        logits: Of the bundle's graph, shape (n, logits).
+        book: The codebook.
+        decisions: Calibration and thresholds, the same for both.
+
+    Returns:
+        Agreement and scores.
+    """
+    both = [calibrated_probabilities(z, book, decisions) for z in (development.logits, logits)]
+    ids = [annotation.sentence_id for annotation in development.gold]
+    predictions = [to_predictions(ids, p, book, decisions, "") for p in both]
+    same = [a.labels == b.labels for a, b in zip(*predictions, strict=True)]
+    gold = people_answers(development.gold, book)
+    scores: list[dict[str, float]] = []
+    for found in predictions:
+        answers = system_answers(found, book, "bundle")
+        units = {v.id: variable_units(v, gold, answers, book) for v in book.variables}
+        # A variable that nobody coded in the development split is in no unit.
+        scored = {name: found for name, found in units.items() if len(found.rows)}
+        scores.append({name: float(macro(f1(_counts(u)))) for name, u in scored.items()})
+    return Parity(
+        sentences=len(ids),
+        agreement=float(np.mean(same)),
+        largest_difference=float(np.abs(both[0] - both[1]).max()),
+        macro_f1=scores[1],
+        macro_f1_torch=scores[0],
+    )
+
+
+def _counts(units: Any) -> Any:
+    if units.gold.ndim == 2:
+        return count(units.gold, units.predicted)
+    hot = np.eye(len(units.labels), dtype=bool)
+    return count(hot[units.gold], hot[units.predicted])
+
+
+def check_lost(parity: Parity, precision: Precision) -> None:
+    """Refuse a bundle that is worse than the model it was made from.
+
+    Raises:
+        ArtifactError: It loses more than `MOST_LOST` points.
+    """
+    if parity.points_lost <= MOST_LOST:
+        return
+    lost = ", ".join(
+        f"{name} {100 * parity.macro_f1_torch[name]:.1f} -> {100 * score:.1f}"
+        for name, score in parity.macro_f1.items()
+    )
+    raise ArtifactError(
+        f"the {precision} bundle loses {parity.points_lost:.2f} points of macro-F1 on the "
+        f"{parity.sentences} development sentences (accepted: {MOST_LOST}): {lost}; export with "
+        "--precision float32"
+    )
+
+
+def _add_screen(
+    stage: Stage, bundle: Bundle, development: Development, logits: FloatArray, folder: Path
+) -> None:
+    """Fit a screen and write it, where the codebook and the development split allow one."""
+    book = bundle.codebook
+    columns = [k for h in book.heads if h.kind == "multi_label" for k in range(h.start, h.stop)]
+    probabilities = calibrated_probabilities(logits, book, bundle.decisions)
+    threshold = np.array(bundle.decisions.threshold)[columns]
+    labelled = (probabilities[:, columns] >= threshold).any(axis=1)
+    if labelled.sum() < LEAST_LABELLED or labelled.all():
+        stage.say(
+            f"no screen: the model labels {labelled.sum()} of {len(labelled)} development "
+            f"sentences in a multi_label variable; {LEAST_LABELLED} are needed"
+        )
+        return
+    stage.say(f"{stage.folder}: screen")
+    screen = fit_screen(stage, book, columns)
+    scores = screen.scores(development.examples.sentences)
+    screen = dataclasses.replace(
+        screen,
+        labelled=np.sort(scores[labelled]),
+        others=np.sort(scores[~labelled]),
+        probabilities=probabilities[~labelled].mean(axis=0),
+    )
+    save_screen(folder / BUNDLE.screen, screen)
+
+
+def fit_screen(stage: Stage, book: Codebook, columns: Sequence[int]) -> Screen:
+    """Fit the linear model on the training split; its limits are still empty.
+
+    Args:
+        stage: The run.
+        book: The codebook.
+        columns: Logits of the labels that are screened for.
+
+    Returns:
+        The screen.
+    """
+    from framing.model.ngrams import NgramLogits, fit_ngrams, ngram_rows
+
+    tokenizer = _tokenizer(stage)
+    train = examples(stage, tokenizer, "train")
+    special = sorted(tokenizer.all_special_ids)
+    pair = bool(stage.settings.context) and _has_pairs(train.sentences)
+    rows = ngram_rows(NgramLogits(book.n_logits, special, pair), train.sentences)
+    # Heads that are not screened for need no fitting.
+    wanted = np.array([head.kind == "multi_label" for head in book.heads])
+    gold = LabelArray(train.gold.values, train.gold.coded & wanted)
+    model = fit_ngrams(rows, gold, book, train.factors)
+    nothing: FloatArray = np.empty(0)
+    return Screen(
+        idf=model.idf,
+        weights=model.heads.weights[:, list(columns)],
+        bias=model.heads.bias[list(columns)],
+        special=np.array(special, dtype=np.int64),
+        pair=pair,
+        labelled=nothing,
+        others=nothing,
+        probabilities=nothing,
+    )
+
+
+def _has_pairs(sentences: Sequence[TokenizedSentence]) -> bool:
+    """Whether the tokenizer tells the segments of a pair apart."""
+    return any(1 in sentence.type_ids for sentence in sentences)
