@@ -128,7 +128,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [dict(r.values) for r in iter_rows(Path("-"))] == [{"text": "Café"}]
     assert not raw.closed
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), encoding="ascii"))
-    with pytest.raises(DataError, match="stdin: expected UTF-8, found byte 0xff"):
+    with pytest.raises(DataError, match="stdin:1: expected UTF-8, found byte 0xff at offset 0"):
         list(iter_rows(Path("-")))
 
 
