@@ -26,7 +26,7 @@ class Place:
     def __str__(self) -> str:
         if self.line is not None:
             return f"{self.file}:{self.line}"
-        return f"{self.file}, row {self.row}" if self.row else self.file
+        return f"{self.file}, row {self.row}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class BadRow:
 
     def error(self) -> DataError:
         """The error where rows must not be bad."""
-        return DataError(f"{self.place}: {self.reason}")
+        # What is said of whole files names them already.
+        return DataError(f"{self.place}: {self.reason}" if self.place.row else self.reason)
 
 
 class Problems:

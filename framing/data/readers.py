@@ -71,14 +71,15 @@ def read_sentences(
     source: Path | str | TextIO,
     columns: ColumnMapping | None = None,
     meter: Meter | None = None,
+    ending: str = "",
 ) -> Iterator[Sentence | BadRow]:
     """Read sentences one at a time; memory use does not grow with the file.
 
     Args:
-        source: A file, a folder with sentences.*, ``-`` for JSON lines from standard input, or
-            open JSON lines.
+        source: A file, a folder with sentences.*, ``-`` for standard input, or open JSON lines.
         columns: Which column holds what.
         meter: Follows how many bytes were read.
+        ending: What standard input holds: ``.csv``, ``.tsv``, or JSON lines by default.
 
     Yields:
         Sentences in the file's order. A missing `previous` is filled where a document's rows
@@ -92,7 +93,7 @@ def read_sentences(
     if isinstance(source, Path) and source.is_dir() and not is_saved_dataset(source):
         source = sentences_file(source)
     reader = SentenceReader(columns or ColumnMapping(), source_stem(source))
-    rows = read_rows(source, meter)
+    rows = read_rows(source, meter, ending)
     yield from complete_stream(r if isinstance(r, BadRow) else reader.read(r) for r in rows)
 
 

@@ -72,14 +72,17 @@ def iter_rows(source: Source) -> Iterator[Row]:
         yield row
 
 
-def read_rows(source: Source, meter: Meter | None = None) -> Iterator[Row | BadRow]:
+def read_rows(
+    source: Source, meter: Meter | None = None, ending: str = ""
+) -> Iterator[Row | BadRow]:
     """Read the rows of a file, also of one in which some are broken.
 
     Args:
         source: ``.csv``, ``.tsv``, ``.jsonl`` (each also compressed: ``.gz``, ``.bz2``, ``.xz``,
-            ``.zst``), ``.parquet``, a folder that `datasets` saved, ``-`` for JSON lines from
-            standard input, or open JSON lines.
+            ``.zst``), ``.parquet``, a folder that `datasets` saved, ``-`` for standard input, or
+            open JSON lines.
         meter: Follows how many bytes were read.
+        ending: What standard input holds: ``.csv``, ``.tsv``, or JSON lines by default.
 
     Yields:
         The rows, one at a time.
@@ -89,7 +92,7 @@ def read_rows(source: Source, meter: Meter | None = None) -> Iterator[Row | BadR
         DependencyError: A folder of `datasets`, and that package is not installed.
     """
     number = 0
-    for row in reader_of(source)(source, meter):
+    for row in _reader(source, ending)(source, meter):
         number += 1
         yield row
     if not number:
@@ -113,14 +116,9 @@ def is_saved_dataset(path: Path) -> bool:
     return (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
 
 
-def reader_of(source: Source) -> Reader:
-    """What reads the rows of a source.
-
-    Raises:
-        DataError: It is missing or of an unknown format.
-    """
+def _reader(source: Source, ending: str) -> Reader:
     if not isinstance(source, Path) or source == STDIN:
-        return _json_lines
+        return _READERS[ending] if ending else _json_lines
     if source.is_dir():
         if is_saved_dataset(source):
             return _saved_dataset
@@ -232,10 +230,11 @@ def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterat
         # Spreadsheets write semicolons where the comma is the decimal sign.
         delimiter = max(_DELIMITERS, key=first.count)
     rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
-    header = _read_header(rows, source, path)
+    name = source_name(path)
+    header = _read_header(rows, source, name)
     number = 0
     while True:
-        place = Place(str(path), number + 1, rows.line_num + 1)
+        place = Place(name, number + 1, rows.line_num + 1)
         cells, fault = _next_cells(rows, header)
         if cells is None:
             return
@@ -272,22 +271,22 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _read_header(rows: Iterator[list[str]], source: _Lines, path: Path) -> list[str]:
+def _read_header(rows: Iterator[list[str]], source: _Lines, name: str) -> list[str]:
     try:
         cells = next(rows, [])
     except csv.Error as error:
-        raise DataError(f"{path}:1: broken header: {error}") from None
+        raise DataError(f"{name}:1: broken header: {error}") from None
     _, fault = source.take()
     if fault:
-        raise DataError(f"{path}:1: {fault}")
-    return _header(cells, path)
+        raise DataError(f"{name}:1: {fault}")
+    return _header(cells, name)
 
 
-def _header(cells: list[str], path: Path) -> list[str]:
+def _header(cells: list[str], file: str) -> list[str]:
     names = [cell.strip() for cell in cells]
     for name in names:
         if name and names.count(name) > 1:
-            raise DataError(f"{path}:1: column {name!r} stands twice in the header; rename one")
+            raise DataError(f"{file}:1: column {name!r} stands twice in the header; rename one")
     return names
 
 

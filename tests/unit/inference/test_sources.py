@@ -10,14 +10,15 @@ import pytest
 from framing.data.columns import ColumnMapping
 from framing.data.page import Page
 from framing.errors import DataError
-from framing.inference.sources import SourceSettings, decode, iter_inputs
+from framing.inference.sources import SourceSettings, decode, find_inputs, read_inputs
 from framing.records import Sentence
 
 PAGE = "The envoys left. Nobody waved.\n\nOpen in App\n\nThe hall was dark by six that night."
 
 
 def _read(*inputs: object, **settings: object) -> list[Page | Sentence]:
-    return list(iter_inputs([str(i) for i in inputs], SourceSettings(**settings)))  # type: ignore[arg-type]
+    files = find_inputs(str(i) for i in inputs)
+    return list(read_inputs(files, SourceSettings(strict=True, **settings)))  # type: ignore[arg-type]
 
 
 def _texts(items: list[Page | Sentence]) -> list[str]:
