@@ -29,7 +29,6 @@ from framing.records import Sentence
 #: Standard input.
 STDIN = "-"
 StdinFormat = Literal["text", "jsonl", "csv", "tsv"]
-STDIN_FORMATS: tuple[StdinFormat, ...] = ("text", "jsonl", "csv", "tsv")
 _ARTICLES = (".txt", ".text", ".md")
 _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 _KNOWN = (*_ARTICLES, *_TABLES)
