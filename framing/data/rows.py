@@ -196,21 +196,32 @@ def complete_all(drafts: Sequence[Draft]) -> list[Sentence]:
     ]
 
 
-def complete_stream(drafts: Iterable[Draft | BadRow]) -> Iterator[Sentence | BadRow]:
+class Completer:
     """As `complete_all`, in constant memory: a document's rows must stand together in order.
 
     Bad rows pass. The sentence after one has no previous sentence, since that is not known.
     """
-    document, position, text = None, 0, ""
-    for draft in drafts:
+
+    def __init__(self) -> None:
+        self._document: str | None = None
+        self._position = 0
+        self._text = ""
+
+    def complete(self, draft: Draft | BadRow) -> Sentence | BadRow:
+        """The next row's sentence."""
         if isinstance(draft, BadRow):
-            text = ""
-            yield draft
-            continue
-        same = draft.sentence.doc_id == document
-        default = position + 1 if same else 0
+            self._text = ""
+            return draft
+        same = draft.sentence.doc_id == self._document
+        default = self._position + 1 if same else 0
         sentence = draft.completed(default, "")
-        if draft.previous is None and same and sentence.position == position + 1:
-            sentence = replace(sentence, previous=text)
-        yield sentence
-        document, position, text = sentence.doc_id, sentence.position, sentence.text
+        if draft.previous is None and same and sentence.position == self._position + 1:
+            sentence = replace(sentence, previous=self._text)
+        self._document, self._position = sentence.doc_id, sentence.position
+        self._text = sentence.text
+        return sentence
+
+
+def complete_stream(drafts: Iterable[Draft | BadRow]) -> Iterator[Sentence | BadRow]:
+    """Complete rows one at a time, see `Completer`."""
+    return map(Completer().complete, drafts)
