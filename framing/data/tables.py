@@ -205,7 +205,7 @@ class _Lines:
 
     def take(self) -> tuple[str, str]:
         """The text read since the last call, and what is wrong with its encoding."""
-        text, fault = "".join(self.taken), self.fault
+        text, fault = "".join(self.taken).rstrip("\r\n"), self.fault
         self.taken.clear()
         self.fault = ""
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), fault

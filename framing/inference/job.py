@@ -8,6 +8,7 @@ part by part.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,13 +65,11 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in ``job.json``."""
-        settings = {
-            name: value
-            for name, value in asdict(self.settings).items()
-            # Whether a job may stop early changes nothing in what it has labelled.
-            if name != "strict"
-        }
-        return {
+        settings = asdict(self.settings)
+        # Whether a job stops at bad rows changes nothing in what it has labelled.
+        del settings["strict"]
+        settings["columns"] = {name: value for name, value in settings["columns"].items() if value}
+        fields = {
             "version": __version__,
             "bundle": self.bundle,
             "sentences a part": CHUNK,
@@ -78,6 +77,9 @@ class Plan:
             # What they hold is checked part by part.
             "inputs": [file.path for file in self.files],
         }
+        # As it will be read: JSON knows no tuples.
+        plain: dict[str, Any] = json.loads(json.dumps(fields))
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
