@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from framing.errors import DataError, DependencyError, FramingError
+from framing.errors import DataError, DependencyError, FramingError, OutputError
 from framing.inference.bundle import load_bundle
 from framing.inference.job import Outcome, Plan
 from framing.inference.labeller import Labeller
@@ -44,6 +44,7 @@ class RayEngine:
         Raises:
             DependencyError: Ray is not installed.
             DataError: The input cannot be read.
+            OutputError: Ray gave up, because a process of it died for instance.
         """
         ray = _started(self.address, self.workers)
         try:
@@ -51,6 +52,12 @@ class RayEngine:
                 if row["error"]:
                     raise DataError(row["error"])
                 yield _outcome(row)
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise OutputError(
+                f"the work stopped in Ray: {reason}; mend this, then run the same command again: "
+                "it continues"
+            ) from error
         finally:
             ray.shutdown()
 
@@ -74,11 +81,10 @@ class RayEngine:
 def _started(address: str | None, workers: int) -> Any:
     # Ray reports its use over the network unless told not to.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Its native code would tell of restarts and the like on standard error.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data
+        import ray.exceptions
     except ModuleNotFoundError:
         raise DependencyError(
             "--engine ray needs Ray; install the extra: pip install 'framing[scale]'"
