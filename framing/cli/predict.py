@@ -232,6 +232,7 @@ def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: La
     silent = table or (args.html is not None and args.format is None)
     kept = _Kept() if table or args.html is not None else None
     summaries: list[PartSummary] = []
+    told = 0
     with _rows_out(kind, silent, bundle.codebook, summaries) as rows:
         for part in plan.parts():
             text = label_part(labeller, part, None if kept is None else kept.watch)
@@ -240,7 +241,7 @@ def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: La
             read_bad(file, summaries[-1])
             rows.write(file.read())
             rows.flush()
-            _tell_bad(part, sum(s.bad_rows + s.bad_files for s in summaries[:-1]))
+            told += _tell_bad(part, _SHOWN - told)
     summary = total(summaries)
     if kept is not None and table:
         _print_table(kept, bundle.codebook, summary.left_out)
@@ -270,10 +271,11 @@ def _rows_out(
             write_csv(sys.stdout, rows, TableShape(book, total(summaries).columns))
 
 
-def _tell_bad(part: InputPart, before: int) -> None:
-    for number, row in enumerate(part.bad, start=before + 1):
-        if number <= _SHOWN:
-            print(f"left out: {row.error()}", file=sys.stderr)
+def _tell_bad(part: InputPart, most: int) -> int:
+    rows = part.bad[:most]
+    for row in rows:
+        print(f"left out: {row.error()}", file=sys.stderr)
+    return len(rows)
 
 
 def _write_view(path: Path, kept: _Kept, bundle: Bundle) -> None:

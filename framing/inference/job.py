@@ -158,10 +158,18 @@ class Job:
         Returns:
             Whether there was one, so that nothing is left to be done.
         """
-        found = (self.folder / JOB.done).exists() and self.out.exists() and not self.overwrite
-        if found:
-            self._clean_up()
-        return found
+        if self.overwrite or not self._is_joined():
+            return False
+        self._clean_up()
+        return True
+
+    def _is_joined(self) -> bool:
+        """Whether the output is the very file that was joined from these parts."""
+        try:
+            inode = (self.folder / JOB.done).read_text()
+            return inode == str(self.out.stat().st_ino)
+        except FileNotFoundError:
+            return False
 
     def run(self, plan: Plan, engine: Engine, book: Codebook, watcher: Watcher) -> PartSummary:
         """Do what is not done yet, then join the parts.
@@ -202,7 +210,7 @@ class Job:
     def _begin(self, plan: Plan) -> None:
         record = self.folder / JOB.record
         wanted = plan.to_dict()
-        if (self.folder / JOB.done).exists():
+        if self._is_joined():
             _clear(self.folder)
         if record.exists():
             differences = list(_differences(_read_record(record), wanted))
@@ -258,8 +266,9 @@ class Job:
         else:
             # One of an earlier job with this output.
             self.bad.unlink(missing_ok=True)
+        # A file keeps its inode when it is renamed, so that a kill at any moment leaves no doubt.
+        (self.folder / JOB.done).write_text(str(joined.stat().st_ino))
         joined.replace(self.out)
-        (self.folder / JOB.done).touch()
         return summary
 
     def _clean_up(self) -> None:

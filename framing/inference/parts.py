@@ -13,17 +13,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from framing.codebook import Codebook
 from framing.data.compression import Meter
-from framing.data.page import Page
 from framing.data.problems import BadRow, Place
 from framing.errors import DataError
 from framing.inference.labeller import CHUNK, Labeller
 from framing.inference.sources import InputFile, Item, SourceSettings, read_inputs
 from framing.inference.writers import further_fields, json_line, record
 from framing.records import Prediction, Sentence
+
+if TYPE_CHECKING:
+    from framing.data.page import Page
 
 #: Characters of a bad row that are kept.
 _MOST_RAW = 100_000
@@ -73,7 +75,7 @@ class InputPart:
         number, sentences, bad, left_out = json.loads(content)
         return cls(
             number,
-            tuple(_sentence(*fields) for fields in sentences),
+            tuple(_sentence(fields) for fields in sentences),
             tuple(
                 BadRow(Place(row["file"], row["row"], row["line"]), row["reason"], row["raw"])
                 for row in bad
@@ -90,9 +92,10 @@ def _sentence_fields(s: Sentence) -> list[Any]:
     return [s.id, s.text, s.doc_id, s.position, s.previous, s.target, dict(s.metadata), s.span]
 
 
-def _sentence(*fields: Any) -> Sentence:
-    *others, span = fields
-    return Sentence(*others, None if span is None else tuple(span))
+def _sentence(fields: list[Any]) -> Sentence:
+    sentence_id, text, doc_id, position, previous, target, metadata, span = fields
+    where = None if span is None else (span[0], span[1])
+    return Sentence(sentence_id, text, doc_id, position, previous, target, metadata, where)
 
 
 def bad_row_fields(row: BadRow) -> dict[str, Any]:
@@ -154,7 +157,7 @@ class _Drawer:
 
     def open(self, item: Item) -> Sequence[Sentence | BadRow]:
         """What an item gives."""
-        if not isinstance(item, Page):
+        if isinstance(item, (Sentence, BadRow)):
             return (item,)
         self.pages.append(item)
         self.left_out += len(item.dropped)
@@ -243,7 +246,14 @@ def total(summaries: Iterable[PartSummary]) -> PartSummary:
         for name in ("sentences", "bad_rows", "bad_files", "left_out"):
             numbers[name] += getattr(summary, name)
     labels = {head: dict(found) for head, found in counts.items()}
-    return PartSummary(labels=labels, columns=tuple(columns), **numbers)
+    return PartSummary(
+        sentences=numbers["sentences"],
+        bad_rows=numbers["bad_rows"],
+        bad_files=numbers["bad_files"],
+        left_out=numbers["left_out"],
+        labels=labels,
+        columns=tuple(columns),
+    )
 
 
 def label_part(labeller: Labeller, part: InputPart, watch: Watch | None = None) -> str:

@@ -66,7 +66,7 @@ class RayEngine:
         context.enable_progress_bars = False
         # One part a block: otherwise Ray would collect parts for one worker.
         context.target_max_block_size = 1
-        read = functools.partial(_read, plan=plan, done=done)
+        read = functools.partial(_read, plan=plan, done=done, folder=Path.cwd())
         # Another share of a core than the workers', or Ray would run both in one process.
         start = ray.data.from_items([{"start": 0}]).map_batches(read, batch_size=1, num_cpus=0.5)
         return start.map_batches(
@@ -113,8 +113,11 @@ def _outcome(row: Mapping[str, Any]) -> Outcome:
     )
 
 
-def _read(_: Batch, plan: Plan, done: frozenset[int]) -> Iterator[Batch]:
+def _read(_: Batch, plan: Plan, done: frozenset[int], folder: Path) -> Iterator[Batch]:
     """Read the plan's input; a part that is done passes without its content."""
+    if folder.is_dir():
+        # Where paths that are not absolute begin.
+        os.chdir(folder)
     try:
         for part in plan.parts():
             yield {
@@ -126,7 +129,7 @@ def _read(_: Batch, plan: Plan, done: frozenset[int]) -> Iterator[Batch]:
                 "error": [""],
             }
     except FramingError as error:
-        nothing = {"number": [0], "digest": [""], "sentences": [0], "position": [0]}
+        nothing: Batch = {"number": [0], "digest": [""], "sentences": [0], "position": [0]}
         yield {**nothing, "content": [""], "error": [str(error)]}
 
 
@@ -141,4 +144,5 @@ class _Worker:
             label_part(self.labeller, InputPart.from_content(content)) if content else ""
             for content in batch["content"]
         ]
-        return {**{name: list(batch[name]) for name in batch if name != "content"}, "text": texts}
+        others = {name: list(values) for name, values in batch.items() if name != "content"}
+        return others | {"text": texts}

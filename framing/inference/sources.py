@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from framing.data.columns import ColumnMapping
 from framing.data.compression import (
@@ -19,12 +19,14 @@ from framing.data.compression import (
     open_bytes,
     without_compression,
 )
-from framing.data.page import Page, article_sentences
 from framing.data.problems import BadRow, Place
 from framing.data.readers import read_sentences, sentences_file
 from framing.data.tables import is_saved_dataset
 from framing.errors import DataError
 from framing.records import Sentence
+
+if TYPE_CHECKING:
+    from framing.data.page import Page
 
 #: Standard input.
 STDIN = "-"
@@ -35,7 +37,7 @@ _KNOWN = (*_ARTICLES, *_TABLES)
 _ALL_KNOWN = f"{', '.join(_KNOWN)}, all but the last also with {', '.join(COMPRESSED)}"
 
 #: What reading gives: the sentences of an article, one sentence of a table, or a bad row.
-Item = Page | Sentence | BadRow
+Item: TypeAlias = "Page | Sentence | BadRow"
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,9 @@ class _Reader:
     def article(self, text: str, doc_id: str, metadata: Mapping[str, str], where: str) -> Page:
         if not text.strip():
             raise DataError(f"{where}: expected the text of an article, found nothing")
+        # Its patterns take time to compile, and tables need none of them.
+        from framing.data.page import article_sentences
+
         return article_sentences(text, doc_id, metadata, self.settings.plain)
 
     def unique(self, name: str) -> str:

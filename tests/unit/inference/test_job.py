@@ -211,7 +211,7 @@ def test_stopped_between_the_last_step_and_cleaning_up(
 ) -> None:
     out = tmp_path / "out.jsonl"
 
-    def stop(_: Job) -> None:
+    def stop(*_: object) -> None:
         raise Stopped
 
     with monkeypatch.context() as patch:
@@ -223,6 +223,28 @@ def test_stopped_between_the_last_step_and_cleaning_up(
     assert Job(out, "jsonl", overwrite=False).finish_joined()
     assert not (tmp_path / "out.jsonl.parts").exists()
     assert not Job(out, "jsonl", overwrite=False).finish_joined()
+
+
+def test_another_file_is_not_taken_for_the_output(
+    tmp_path: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    replace = Path.replace
+
+    def stop(path: Path, target: Path) -> Path:
+        if target == out:
+            raise Stopped
+        return replace(path, target)
+
+    out.write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stop)
+        with pytest.raises(Stopped):
+            _job(out, table, bundle, overwrite=True)
+    assert not Job(out, "jsonl", overwrite=False).finish_joined()
+    assert out.read_text() == "old"
+    assert _job(out, table, bundle, overwrite=True)[1] == 0
+    assert out.read_text() != "old"
 
 
 def test_a_full_disk(
