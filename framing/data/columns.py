@@ -24,6 +24,8 @@ def as_text(value: object) -> str:
     Whole floats lose their ``.0``, since data frames write whole numbers so beside empty cells;
     None is "".
     """
+    if isinstance(value, str):
+        return value
     if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return ""
     if isinstance(value, bool):

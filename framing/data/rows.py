@@ -214,9 +214,9 @@ class Completer:
             return draft
         same = draft.sentence.doc_id == self._document
         default = self._position + 1 if same else 0
-        sentence = draft.completed(default, "")
-        if draft.previous is None and same and sentence.position == self._position + 1:
-            sentence = replace(sentence, previous=self._text)
+        position = default if draft.position is None else draft.position
+        follows = same and position == self._position + 1
+        sentence = draft.completed(position, self._text if follows else "")
         self._document, self._position = sentence.doc_id, sentence.position
         self._text = sentence.text
         return sentence
