@@ -1,3 +1,29 @@
 """Sentence-level framing and stance: train, evaluate, and label offline."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from framing.inference.model import Model
+
 __version__ = "0.1.0"
+
+
+def load(path: Path | str) -> Model:
+    """Open a run or a bundle, to label texts with it.
+
+    Args:
+        path: Its folder.
+
+    Returns:
+        A model whose ``label`` takes lists of texts and data frames; several threads may use it.
+
+    Raises:
+        ArtifactError: There is no bundle, or it is incomplete or altered.
+    """
+    from framing.inference.model import load as load_model
+
+    return load_model(path)

@@ -67,7 +67,28 @@ class _CurveNames:
     predictions: str = "predictions.jsonl"
 
 
+@dataclass(frozen=True, slots=True)
+class _JobNames:
+    """Of the folder beside an output in which the parts of unfinished work stand."""
+
+    folder_suffix: str = ".parts"
+    bad_suffix: str = ".bad.jsonl"
+    record: str = "job.json"
+    lock: str = "lock"
+    joined: str = "joined"
+    bad: str = "bad"
+    done: str = "done"
+    parts: str = "part-*.jsonl"
+
+    def part(self, number: int) -> str:
+        return self.parts.replace("*", f"{number:06d}")
+
+    def number(self, part: Path) -> int:
+        return int(part.stem.rpartition("-")[2])
+
+
 RUN = _RunNames()
+JOB = _JobNames()
 CURVE = _CurveNames()
 SEEDS = _SeedsNames()
 BUNDLE = _BundleNames()

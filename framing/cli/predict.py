@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import sys
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from framing.artifacts import refuse_existing
 from framing.errors import DataError, OutputError
 from framing.inference.writers import FORMATS, Format, format_of
 
 if TYPE_CHECKING:
-    from framing.codebook import Codebook
+    from framing.codebook import Codebook, Head
     from framing.data.page import Page
+    from framing.inference.bundle import Bundle
+    from framing.inference.job import Engine, Job, Plan
+    from framing.inference.labeller import Labeller
+    from framing.inference.parts import InputPart, PartSummary
     from framing.inference.sources import SourceSettings
     from framing.records import Prediction, Sentence
 
-    Labelled = tuple[Sentence, Prediction]
+ENGINES = ("local", "ray")
+_STDIN_FORMATS = ("text", "jsonl", "csv", "tsv")
+#: Bad rows told on standard error where there is no side file.
+_SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,14 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="article (.txt), sentences (.jsonl, .csv, .tsv, .parquet), a folder of these, or "
-        "- for standard input",
+        help="article (.txt), sentences (.jsonl, .csv, .tsv, .parquet), each also compressed, a "
+        "folder of these, a pattern such as 'data/*.csv', or - for standard input",
     )
     parser.add_argument(
         "--model", type=Path, required=True, metavar="RUN", help="folder of a run or of a bundle"
     )
     _add_output(parser.add_argument_group("output"))
     _add_reading(parser.add_argument_group("reading"))
+    _add_engine(parser.add_argument_group("engine"))
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
@@ -43,13 +54,18 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="write .jsonl or .csv; without it: a table on a terminal, else JSON lines",
+        help="write .jsonl, .csv or .parquet; the same command continues what was stopped. "
+        "Without it: a table on a terminal, else JSON lines",
     )
     group.add_argument("--format", choices=FORMATS, help="instead of what --out ends in")
     group.add_argument(
         "--html", type=Path, metavar="FILE", help="write a view of the articles with their labels"
     )
-    group.add_argument("--overwrite", action="store_true", help="replace existing outputs")
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace existing outputs and other unfinished work",
+    )
 
 
 def _add_reading(group: argparse._ArgumentGroup) -> None:
@@ -69,45 +85,86 @@ def _add_reading(group: argparse._ArgumentGroup) -> None:
         metavar="FIELD=NAME",
         help="column of another field: id, doc_id, position, previous, target, title, ...",
     )
+    group.add_argument(
+        "--stdin-format",
+        choices=_STDIN_FORMATS,
+        help="what standard input holds (default: JSON lines if it starts with {, else an article)",
+    )
+    group.add_argument(
+        "--strict", action="store_true", help="stop at the first row that cannot be read"
+    )
+
+
+def _add_engine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="ray: on several machines or processes; needs --out and the extra [scale]",
+    )
+    group.add_argument("--address", help="of a Ray cluster (default: start one on this machine)")
+    group.add_argument(
+        "--workers", type=int, metavar="N", help="processes that label with Ray (default: 2)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     kind = _checked_outputs(args)
+    _check_engine(args)
     from framing.inference.bundle import bundle_folder, load_bundle
+    from framing.inference.job import Job, Plan
     from framing.inference.labeller import Labeller
+    from framing.inference.sources import find_inputs
 
+    job = None if args.out is None else Job(args.out, kind, args.overwrite)
+    if job is not None and job.finish_joined():
+        print(f"{args.out}: was done already", file=sys.stderr)
+        return 0
+    if job is not None:
+        refuse_existing(args.out, args.overwrite)
     bundle_folder(args.model)
     settings = _source_settings(args)
+    files = find_inputs(args.inputs)
     bundle = load_bundle(args.model)
-    keep_pages = args.html is not None
-    feed = _Feed(args.inputs, settings, keep_pages)
-    labelled = Labeller(bundle).label_stream(feed)
-    table = args.out is None and args.format is None and sys.stdout.isatty()
-    kept = _Kept(table or keep_pages)
-    _write(kept.through(labelled), args, kind, table, bundle.codebook)
-    if table:
-        _print_table(kept.labelled, bundle.codebook, feed.left_out)
-    if args.html is not None:
-        from framing.inference.article_view import write_view
-
-        write_view(args.html, feed.pages, kept.labelled, bundle.codebook, bundle.settings.run)
-    if not table:
-        _report(args, feed, kept.count)
-    return 0
+    plan = Plan(files, settings, bundle.hash)
+    if job is not None:
+        return _run_job(args, job, plan, bundle)
+    try:
+        return _run_stream(args, kind, plan, Labeller(bundle))
+    except KeyboardInterrupt:
+        print("framing: interrupted", file=sys.stderr)
+        return 130
 
 
 def _checked_outputs(args: argparse.Namespace) -> Format:
     """The format to write; everything that can be wrong with outputs is told before work."""
     kind: Format = args.format or (format_of(args.out) if args.out else "jsonl")
+    if args.out is None and kind == "parquet":
+        raise OutputError("--format parquet: Parquet goes to a file only; name it with --out")
     outputs = [path for path in (args.out, args.html) if path is not None]
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise OutputError(f"--out and --html both name {args.out}; name two files")
     for path in outputs:
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; name a file in it")
-        refuse_existing(path, args.overwrite)
+    if args.html is not None:
+        refuse_existing(args.html, args.overwrite)
     return kind
+
+
+def _check_engine(args: argparse.Namespace) -> None:
+    if args.engine == "local":
+        for name in ("address", "workers"):
+            if getattr(args, name) is not None:
+                raise OutputError(f"--{name} is for --engine ray only")
+        return
+    if args.out is None or args.html is not None:
+        raise OutputError("--engine ray writes to --out FILE only, and no --html view")
+    if "-" in args.inputs:
+        raise DataError("--engine ray: other processes cannot read standard input; name files")
+    if args.workers is not None and args.workers < 1:
+        raise OutputError(f"--workers: expected at least 1, found {args.workers}")
 
 
 def _source_settings(args: argparse.Namespace) -> SourceSettings:
@@ -122,85 +179,152 @@ def _source_settings(args: argparse.Namespace) -> SourceSettings:
         columns[name] = column
     if args.text_column:
         columns["text"] = args.text_column
-    return SourceSettings(args.plain, args.segment, ColumnMapping.from_dict(columns))
-
-
-class _Feed:
-    """The sentences of all inputs; notes pages and what was left out as they pass."""
-
-    def __init__(self, inputs: Iterable[str], settings: SourceSettings, keep_pages: bool) -> None:
-        from framing.inference.sources import iter_inputs
-
-        self.items = iter_inputs(inputs, settings)
-        self.keep_pages = keep_pages
-        self.pages: list[Page] = []
-        self.left_out = 0
-
-    def __iter__(self) -> Iterator[Sentence]:
-        from framing.records import Sentence
-
-        for item in self.items:
-            if isinstance(item, Sentence):
-                yield item
-                continue
-            self.left_out += len(item.dropped)
-            if self.keep_pages:
-                self.pages.append(item)
-            yield from item.sentences
+    return SourceSettings(
+        args.plain, args.segment, ColumnMapping.from_dict(columns), args.stdin_format, args.strict
+    )
 
 
 @dataclass
 class _Kept:
-    """Counts what passes, and keeps it where it is shown later."""
+    """Keeps what is shown at the end: the sentences of articles, not of streams."""
 
-    wanted: bool
-    labelled: list[Labelled] = field(default_factory=list)
-    count: int = 0
+    pages: list[Page] = field(default_factory=list)
+    labelled: list[tuple[Sentence, Prediction]] = field(default_factory=list)
 
-    def through(self, labelled: Iterable[Labelled]) -> Iterator[Labelled]:
-        for pair in labelled:
-            self.count += 1
-            if self.wanted:
-                self.labelled.append(pair)
-            yield pair
+    def watch(self, part: InputPart, predictions: Sequence[Prediction]) -> None:
+        self.pages += part.pages
+        self.labelled += zip(part.sentences, predictions, strict=True)
 
 
-def _write(
-    labelled: Iterator[Labelled],
-    args: argparse.Namespace,
-    kind: Format,
-    table: bool,
-    book: Codebook,
-) -> None:
-    from framing.inference.writers import open_writer, stream_writer
+def _run_job(args: argparse.Namespace, job: Job, plan: Plan, bundle: Bundle) -> int:
+    """Label to a file."""
+    from framing.inference.progress import Progress
 
-    if table or (args.out is None and args.html is not None and args.format is None):
-        for _ in labelled:
-            pass
-        return
-    opened = (
-        stream_writer(sys.stdout, kind, book)
-        if args.out is None
-        else open_writer(args.out, kind, book)
-    )
-    with opened as writer:
-        for sentence, prediction in labelled:
-            writer.write(sentence, prediction)
+    kept = None if args.html is None else _Kept()
+    progress = Progress(sys.stderr, plan.size)
+    try:
+        summary = job.run(plan, _engine(args, bundle, kept), bundle.codebook, progress)
+    finally:
+        progress.close()
+    if kept is not None:
+        _write_view(args.html, kept, bundle)
+    _report(args, summary, bundle.codebook, str(job.bad))
+    return 0
 
 
-def _print_table(labelled: list[Labelled], book: Codebook, left_out: int) -> None:
+def _engine(args: argparse.Namespace, bundle: Bundle, kept: _Kept | None) -> Engine:
+    if args.engine == "ray":
+        from framing.inference.ray_engine import RayEngine
+
+        return RayEngine(bundle.folder, args.address, args.workers or 2)
+    from framing.inference.job import LocalEngine
+    from framing.inference.labeller import Labeller
+
+    return LocalEngine(Labeller(bundle), None if kept is None else kept.watch)
+
+
+def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: Labeller) -> int:
+    """Label to standard output: rows as they come, or a table at the end."""
+    from framing.inference.parts import label_part, read_bad, read_summary, total
+
+    bundle = labeller.bundle
+    table = args.format is None and args.html is None and sys.stdout.isatty()
+    silent = table or (args.html is not None and args.format is None)
+    kept = _Kept() if table or args.html is not None else None
+    summaries: list[PartSummary] = []
+    told = 0
+    with _rows_out(kind, silent, bundle.codebook, summaries) as rows:
+        for part in plan.parts():
+            text = label_part(labeller, part, None if kept is None else kept.watch)
+            file = io.StringIO(text, newline="\n")
+            summaries.append(read_summary(file))
+            read_bad(file, summaries[-1])
+            rows.write(file.read())
+            rows.flush()
+            told += _tell_bad(part, _SHOWN - told)
+    summary = total(summaries)
+    if kept is not None and table:
+        _print_table(kept, bundle.codebook, summary.left_out)
+    if kept is not None and args.html is not None:
+        _write_view(args.html, kept, bundle)
+    if not table:
+        _report(args, summary, bundle.codebook, "")
+    return 0
+
+
+@contextlib.contextmanager
+def _rows_out(
+    kind: Format, silent: bool, book: Codebook, summaries: Sequence[PartSummary]
+) -> Iterator[IO[str]]:
+    """Takes lines of JSON. CSV appears at the end, since its columns are known only then."""
+    from framing.inference.parts import total
+    from framing.inference.writers import TableShape, write_csv
+
+    if silent:
+        yield io.StringIO()
+    elif kind == "jsonl":
+        yield sys.stdout
+    else:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as rows:
+            yield rows
+            rows.seek(0)
+            write_csv(sys.stdout, rows, TableShape(book, total(summaries).columns))
+
+
+def _tell_bad(part: InputPart, most: int) -> int:
+    rows = part.bad[:most]
+    for row in rows:
+        print(f"left out: {row.error()}", file=sys.stderr)
+    return len(rows)
+
+
+def _write_view(path: Path, kept: _Kept, bundle: Bundle) -> None:
+    from framing.inference.article_view import write_view
+
+    write_view(path, kept.pages, kept.labelled, bundle.codebook, bundle.settings.run)
+
+
+def _print_table(kept: _Kept, book: Codebook, left_out: int) -> None:
     from rich.console import Console
 
     from framing.inference.readout import read_out
     from framing.inference.table import print_table
 
-    readouts = [read_out(sentence, prediction, book) for sentence, prediction in labelled]
+    readouts = [read_out(sentence, prediction, book) for sentence, prediction in kept.labelled]
     print_table(readouts, book, Console(highlight=False), left_out)
 
 
-def _report(args: argparse.Namespace, feed: _Feed, count: int) -> None:
+def _report(args: argparse.Namespace, summary: PartSummary, book: Codebook, bad: str) -> None:
     """Say on standard error what was done, so that standard output stays data."""
     files = [str(path) for path in (args.out, args.html) if path is not None]
+    parts = [f"labelled {_number(summary.sentences, 'sentence')}"]
+    if summary.left_out:
+        parts.append(f"left out {summary.left_out:,} other lines of pages")
     where = f" -> {', '.join(files)}" if files else ""
-    left_out = f", left out {feed.left_out} other lines of pages" if feed.left_out else ""
-    print(f"labelled {count} sentence{'' if count == 1 else 's'}{left_out}{where}", file=sys.stderr)
+    print(", ".join(parts) + where, file=sys.stderr)
+    unread = [
+        _number(count, noun)
+        for count, noun in ((summary.bad_rows, "row"), (summary.bad_files, "file"))
+        if count
+    ]
+    if unread:
+        see = f"; see {bad}" if bad else ""
+        print(f"could not read {' and '.join(unread)}{see}", file=sys.stderr)
+    for head in book.heads:
+        if head.name in summary.labels:
+            print(_counts(head, summary), file=sys.stderr)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _counts(head: Head, summary: PartSummary) -> str:
+    """How many sentences have each label, and their share of those that the head is for."""
+    found = summary.labels[head.name]
+    base = summary.sentences if head.condition is None else sum(found.values())
+    shares = (
+        f"{label} {found.get(label, 0):,} ({found.get(label, 0) / max(base, 1):.1%})"
+        for label in head.labels
+    )
+    return f"  {head.name}: {', '.join(shares)}"

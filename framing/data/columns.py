@@ -24,12 +24,14 @@ def as_text(value: object) -> str:
     Whole floats lose their ``.0``, since data frames write whole numbers so beside empty cells;
     None is "".
     """
+    if isinstance(value, str):
+        return value
     if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+        value = int(value)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, (list, dict)):

@@ -15,7 +15,7 @@ class Place:
 
     Attributes:
         file: Path, or "stdin".
-        row: One-based number of the row, header not counted.
+        row: One-based number of the row, header not counted; 0 for the file as a whole.
         line: One-based line of the file where the row begins; None in binary formats.
     """
 
@@ -24,9 +24,29 @@ class Place:
     line: int | None = None
 
     def __str__(self) -> str:
-        if self.line is None:
-            return f"{self.file}, row {self.row}"
-        return f"{self.file}:{self.line}"
+        if self.line is not None:
+            return f"{self.file}:{self.line}"
+        return f"{self.file}, row {self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be read, in the place of what it should have given.
+
+    Attributes:
+        place: Where it stands; row 0 for a file that cannot be read, or not to its end.
+        reason: What was expected and found.
+        raw: The row as it stands in the file, as far as that is text; "" for whole files.
+    """
+
+    place: Place
+    reason: str
+    raw: str = ""
+
+    def error(self) -> DataError:
+        """The error where rows must not be bad."""
+        # What is said of whole files names them already.
+        return DataError(f"{self.place}: {self.reason}" if self.place.row else self.reason)
 
 
 class Problems:

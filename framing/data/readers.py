@@ -9,8 +9,9 @@ from typing import TextIO
 
 from framing.codebook import Codebook
 from framing.data.columns import ColumnMapping, VariableColumns, as_text
+from framing.data.compression import COMPRESSED, Meter
 from framing.data.corpus import Corpus, make_corpus
-from framing.data.problems import Place, Problems
+from framing.data.problems import BadRow, Place, Problems
 from framing.data.rows import (
     Draft,
     SentenceReader,
@@ -23,6 +24,7 @@ from framing.data.tables import (
     Source,
     is_saved_dataset,
     iter_rows,
+    read_rows,
     source_name,
     source_stem,
 )
@@ -30,35 +32,78 @@ from framing.data.values import Heads, VariableReader, variable_readers
 from framing.errors import DataError, unknown_name
 from framing.records import GOLD, Annotation, Sentence
 
-__all__ = ["ColumnMapping", "VariableColumns", "iter_sentences", "read_corpus"]
+__all__ = [
+    "ColumnMapping",
+    "VariableColumns",
+    "iter_sentences",
+    "read_corpus",
+    "read_sentences",
+    "sentences_file",
+]
 
 _PLAIN = (".jsonl", ".csv", ".tsv", ".parquet")
-_ENDINGS = (*_PLAIN, ".ndjson", ".jsonl.gz", ".csv.gz", ".tsv.gz", ".ndjson.gz")
+_TEXTS = (".jsonl", ".csv", ".tsv", ".ndjson")
+_ENDINGS = (*_PLAIN, ".ndjson", *(text + end for end in COMPRESSED for text in _TEXTS))
 
 
 def iter_sentences(
     source: Path | str | TextIO, columns: ColumnMapping | None = None
 ) -> Iterator[Sentence]:
+    """Read sentences one at a time from rows that must all be sound.
+
+    Args:
+        source: As for `read_sentences`.
+        columns: Which column holds what.
+
+    Yields:
+        Sentences in the file's order.
+
+    Raises:
+        DataError: The file cannot be read, or a row is broken; with its line.
+    """
+    for item in read_sentences(source, columns):
+        if isinstance(item, BadRow):
+            raise item.error()
+        yield item
+
+
+def read_sentences(
+    source: Path | str | TextIO,
+    columns: ColumnMapping | None = None,
+    meter: Meter | None = None,
+    ending: str = "",
+) -> Iterator[Sentence | BadRow]:
     """Read sentences one at a time; memory use does not grow with the file.
 
     Args:
-        source: A file, a folder with sentences.*, ``-`` for JSON lines from standard input, or
-            open JSON lines.
+        source: A file, a folder with sentences.*, ``-`` for standard input, or open JSON lines.
         columns: Which column holds what.
+        meter: Follows how many bytes were read.
+        ending: What standard input holds: ``.csv``, ``.tsv``, or JSON lines by default.
 
     Yields:
         Sentences in the file's order. A missing `previous` is filled where a document's rows
         stand together.
 
     Raises:
-        DataError: The file cannot be read, or a row is broken; with its line.
+        DataError: The file cannot be read at all, or not to its end.
     """
     if isinstance(source, str):
         source = Path(source)
     if isinstance(source, Path) and source.is_dir() and not is_saved_dataset(source):
-        source = _part(source, "sentences")
+        source = sentences_file(source)
     reader = SentenceReader(columns or ColumnMapping(), source_stem(source))
-    yield from complete_stream(reader.draft(row) for row in iter_rows(source))
+    rows = read_rows(source, meter, ending)
+    yield from complete_stream(r if isinstance(r, BadRow) else reader.read(r) for r in rows)
+
+
+def sentences_file(folder: Path) -> Path:
+    """The file with the sentences of a corpus.
+
+    Raises:
+        DataError: There is none, or more than one.
+    """
+    return _part(folder, "sentences")
 
 
 def read_corpus(

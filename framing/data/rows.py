@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from framing.data.columns import METADATA, ColumnMapping, as_text
+from framing.data.problems import BadRow
 from framing.data.tables import Row
 from framing.data.values import whole_number
 from framing.errors import DataError, unknown_name
@@ -57,33 +59,53 @@ class SentenceReader:
         Raises:
             DataError: A column that is needed or was named is missing; with the place.
         """
+        if row.tabular and tuple(row.values) != self._keys:
+            check_columns(row, self.mapping.named().values())
+        try:
+            self._resolve(row)
+        except DataError as error:
+            raise DataError(f"{row.place}: {error}") from None
+
+    def draft(self, row: Row) -> Draft:
+        """Read one row, which must be sound.
+
+        Raises:
+            DataError: A column is missing or a cell holds what it cannot hold; with the place.
+        """
+        found = self.read(row)
+        if isinstance(found, BadRow):
+            raise found.error()
+        return found
+
+    def read(self, row: Row) -> Draft | BadRow:
+        """Read one row, as far as it can be read.
+
+        Raises:
+            DataError: A table lacks a column, so that none of its rows can be read.
+        """
+        if row.tabular:
+            self.resolve(row)
+        try:
+            self._resolve(row)
+            return self._draft(row)
+        except DataError as error:
+            raw = json.dumps(dict(row.values), ensure_ascii=False, default=str)
+            return BadRow(row.place, str(error), raw)
+
+    def _resolve(self, row: Row) -> None:
         keys = tuple(row.values)
         if keys != self._keys:
             self._find_columns(row)
             self._keys = keys
 
-    def draft(self, row: Row) -> Draft:
-        """Read one row.
-
-        Raises:
-            DataError: A column is missing or a cell holds what it cannot hold; with the place.
-        """
-        self.resolve(row)
-        try:
-            return self._draft(row)
-        except DataError as error:
-            raise DataError(f"{row.place}: {error}") from None
-
     def _find_columns(self, row: Row) -> None:
         named, ignored = self.mapping.named(), self.mapping.ignore
-        if row.tabular:
-            check_columns(row, named.values())
         own = {n: n for n in _OWN_NAMES if n in row.values and n not in ignored}
         self._column = own | named
         if self.mapping.text is None and "text" not in row.values:
             self._column["text"] = "sentence"
         if self._column["text"] not in row.values:
-            raise DataError(f"{row.place}: {_no_text(self.mapping, row)}")
+            raise DataError(_no_text(self.mapping, row))
         self._metadata = [(name, self._column[name]) for name in METADATA if name in self._column]
         self._metadata += [(name, name) for name in row.values if self._is_other(name)]
 
@@ -96,6 +118,8 @@ class SentenceReader:
             return row.values.get(self._column.get(name, ""))
 
         text = as_text(cell("text"))
+        if isinstance(cell("text"), (bool, list, dict)):
+            raise DataError(f"column {self._column['text']!r}: expected a text, found {text}")
         if not text.strip():
             raise DataError(f"column {self._column['text']!r}: expected a sentence, found nothing")
         found = as_text(cell("id")).strip()
@@ -172,14 +196,32 @@ def complete_all(drafts: Sequence[Draft]) -> list[Sentence]:
     ]
 
 
-def complete_stream(drafts: Iterable[Draft]) -> Iterator[Sentence]:
-    """As `complete_all`, in constant memory: a document's rows must stand together in order."""
-    document, position, text = None, 0, ""
-    for draft in drafts:
-        same = draft.sentence.doc_id == document
-        default = position + 1 if same else 0
-        sentence = draft.completed(default, "")
-        if draft.previous is None and same and sentence.position == position + 1:
-            sentence = replace(sentence, previous=text)
-        yield sentence
-        document, position, text = sentence.doc_id, sentence.position, sentence.text
+class Completer:
+    """As `complete_all`, in constant memory: a document's rows must stand together in order.
+
+    Bad rows pass. The sentence after one has no previous sentence, since that is not known.
+    """
+
+    def __init__(self) -> None:
+        self._document: str | None = None
+        self._position = 0
+        self._text = ""
+
+    def complete(self, draft: Draft | BadRow) -> Sentence | BadRow:
+        """The next row's sentence."""
+        if isinstance(draft, BadRow):
+            self._text = ""
+            return draft
+        same = draft.sentence.doc_id == self._document
+        default = self._position + 1 if same else 0
+        position = default if draft.position is None else draft.position
+        follows = same and position == self._position + 1
+        sentence = draft.completed(position, self._text if follows else "")
+        self._document, self._position = sentence.doc_id, sentence.position
+        self._text = sentence.text
+        return sentence
+
+
+def complete_stream(drafts: Iterable[Draft | BadRow]) -> Iterator[Sentence | BadRow]:
+    """Complete rows one at a time, see `Completer`."""
+    return map(Completer().complete, drafts)

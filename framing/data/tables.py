@@ -7,18 +7,24 @@ Every format gives the same rows, so that what a column means is decided in one 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import sys
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
-from framing.data.problems import Place
+from framing.data.compression import (
+    COMPRESSED,
+    DAMAGED,
+    Meter,
+    damage,
+    open_bytes,
+    without_compression,
+)
+from framing.data.problems import BadRow, Place
 from framing.errors import DataError, DependencyError
 
 #: Where rows come from: a file, a folder of `datasets`, "-" for standard input, or open text.
@@ -26,6 +32,10 @@ Source = Path | TextIO
 STDIN = Path("-")
 _BATCH = 4096
 _DELIMITERS = ",;\t"
+_BOM = "\ufeff"
+_SAVE_AS = "save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
+#: Characters of a CSV field.
+_LONGEST_FIELD = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +54,10 @@ class Row:
 
 
 def iter_rows(source: Source) -> Iterator[Row]:
-    """Read the rows of a file.
+    """Read the rows of a file, all of which must be sound.
 
     Args:
-        source: ``.csv``, ``.tsv``, ``.jsonl`` (each also ``.gz``), ``.parquet``, a folder that
-            `datasets` saved, ``-`` for JSON lines from standard input, or open JSON lines.
+        source: As for `read_rows`.
 
     Yields:
         The rows, one at a time.
@@ -57,8 +66,33 @@ def iter_rows(source: Source) -> Iterator[Row]:
         DataError: The file is missing, empty, of an unknown format, or broken; with its line.
         DependencyError: A folder of `datasets`, and that package is not installed.
     """
+    for row in read_rows(source):
+        if isinstance(row, BadRow):
+            raise row.error()
+        yield row
+
+
+def read_rows(
+    source: Source, meter: Meter | None = None, ending: str = ""
+) -> Iterator[Row | BadRow]:
+    """Read the rows of a file, also of one in which some are broken.
+
+    Args:
+        source: ``.csv``, ``.tsv``, ``.jsonl`` (each also compressed: ``.gz``, ``.bz2``, ``.xz``,
+            ``.zst``), ``.parquet``, a folder that `datasets` saved, ``-`` for standard input, or
+            open JSON lines.
+        meter: Follows how many bytes were read.
+        ending: What standard input holds: ``.csv``, ``.tsv``, or JSON lines by default.
+
+    Yields:
+        The rows, one at a time.
+
+    Raises:
+        DataError: The file is missing, empty, of an unknown format, or cannot be read on.
+        DependencyError: A folder of `datasets`, and that package is not installed.
+    """
     number = 0
-    for row in _reader(source)(source):
+    for row in _reader(source, ending)(source, meter):
         number += 1
         yield row
     if not number:
@@ -82,9 +116,9 @@ def is_saved_dataset(path: Path) -> bool:
     return (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
 
 
-def _reader(source: Source) -> Callable[[Any], Iterator[Row]]:
+def _reader(source: Source, ending: str) -> Reader:
     if not isinstance(source, Path) or source == STDIN:
-        return _json_lines
+        return _READERS[ending] if ending else _json_lines
     if source.is_dir():
         if is_saved_dataset(source):
             return _saved_dataset
@@ -93,111 +127,142 @@ def _reader(source: Source) -> Callable[[Any], Iterator[Row]]:
         )
     if not source.exists():
         raise DataError(f"{source}: no such file")
-    readers = {".csv": _csv, ".tsv": _tsv, ".jsonl": _json_lines, ".ndjson": _json_lines}
-    name = source.name.lower()
-    ending = Path(name.removesuffix(".gz")).suffix
-    if name.endswith(".parquet"):
+    if source.name.lower().endswith(".parquet"):
         return _parquet
-    if ending not in readers:
+    ending = Path(without_compression(source.name.lower())).suffix
+    if ending not in _READERS:
         raise DataError(
             f"{source}: unknown format {''.join(source.suffixes) or '(no ending)'!r}; known: "
-            f"{', '.join([*readers, '.parquet'])}, the first four also with .gz"
+            f"{', '.join([*_READERS, '.parquet'])}, the first four also with "
+            f"{', '.join(COMPRESSED)}"
         )
-    return readers[ending]
-
-
-def _open(source: Source) -> AbstractContextManager[TextIO]:
-    if not isinstance(source, Path):
-        return nullcontext(source)
-    if source == STDIN:
-        return _standard_input()
-    try:
-        if source.name.lower().endswith(".gz"):
-            return gzip.open(source, "rt", encoding="utf-8-sig", newline="")
-        return source.open(encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise DataError(f"{source}: cannot read: {error.strerror}") from None
+    return _READERS[ending]
 
 
 @contextmanager
-def _standard_input() -> Iterator[TextIO]:
-    """Standard input as UTF-8, whatever the locale says."""
-    wrapper = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
-    try:
-        yield wrapper
-    finally:
-        # Otherwise the wrapper would close standard input when it is collected.
-        wrapper.detach()
+def _open(source: Source, meter: Meter | None) -> Iterator[TextIO]:
+    """Text in which bytes that are not UTF-8 stand as lone surrogates."""
+    if not isinstance(source, Path):
+        yield source
+    elif source == STDIN:
+        wrapper = _text(sys.stdin.buffer)
+        try:
+            yield wrapper
+        finally:
+            # Otherwise the wrapper would close standard input when it is collected.
+            wrapper.detach()
+    else:
+        with open_bytes(source, meter) as file, _text(file) as wrapper:
+            yield wrapper
 
 
-def _lines(source: Source) -> Iterator[str]:
-    """Lines of a text, with encoding and compression errors told in the user's terms."""
-    number = 0
-    try:
-        with _open(source) as file:
-            for line in file:
-                number += 1
-                yield line
-    except UnicodeDecodeError as error:
-        raise DataError(_encoding_problem(source, error, number)) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{source_name(source)}: not a whole gzip file: {error}; get it again"
-        ) from None
+def _text(file: IO[bytes]) -> io.TextIOWrapper:
+    """UTF-8, whatever the locale says."""
+    return io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
 
 
-def _encoding_problem(source: Source, error: UnicodeDecodeError, lines_read: int) -> str:
-    """Say which byte is not UTF-8; the decoder only knows its place in a buffer."""
-    advice = "save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
-    if not isinstance(source, Path) or source == STDIN:
-        found = f"byte 0x{error.object[error.start]:02x} after line {lines_read}"
-        return f"{source_name(source)}: expected UTF-8, found {found}; {advice}"
-    opener = gzip.open if source.name.lower().endswith(".gz") else open
-    offset = 0
-    with opener(source, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as bad:
-                byte = f"byte 0x{line[bad.start]:02x} at offset {offset + bad.start}"
-                return f"{source}:{number}: expected UTF-8, found {byte}; {advice}"
-            offset += len(line)
-    return f"{source}: expected UTF-8, found other bytes; {advice}"
+class _Lines:
+    """Lines of a text, and what is known of those that were read last.
+
+    Attributes:
+        number: Lines read.
+        taken: Those since `take` was called last.
+        fault: What is wrong with the encoding of the first bad one of these, or "".
+    """
+
+    def __init__(self, source: Source, meter: Meter | None) -> None:
+        self.source = source
+        self.meter = meter
+        self.number = 0
+        self.taken: list[str] = []
+        self.fault = ""
+        self._offset = 0
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            with _open(self.source, self.meter) as file:
+                for line in file:
+                    yield self._checked(line)
+        except DAMAGED as error:
+            raise damage(source_name(self.source), error) from None
+
+    def _checked(self, line: str) -> str:
+        if not self.number and line.startswith(_BOM):
+            line, self._offset = line.removeprefix(_BOM), len(_BOM.encode())
+        self.number += 1
+        self.taken.append(line)
+        if line.isascii():
+            self._offset += len(line)
+            return line
+        data = line.encode("utf-8", "surrogateescape")
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            where = f"byte 0x{data[error.start]:02x} at offset {self._offset + error.start}"
+            self.fault = self.fault or f"expected UTF-8, found {where}; {_SAVE_AS}"
+        self._offset += len(data)
+        return line
+
+    def take(self) -> tuple[str, str]:
+        """The text read since the last call, and what is wrong with its encoding."""
+        text, fault = "".join(self.taken).rstrip("\r\n"), self.fault
+        self.taken.clear()
+        self.fault = ""
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), fault
 
 
-def _csv(path: Path) -> Iterator[Row]:
-    return _delimited(path, None)
+def _csv(path: Path, meter: Meter | None) -> Iterator[Row | BadRow]:
+    return _delimited(path, None, meter)
 
 
-def _tsv(path: Path) -> Iterator[Row]:
-    return _delimited(path, "\t")
+def _tsv(path: Path, meter: Meter | None) -> Iterator[Row | BadRow]:
+    return _delimited(path, "\t", meter)
 
 
-def _delimited(path: Path, delimiter: str | None) -> Iterator[Row]:
-    # The limit of 128 KiB a field is there for no reason that matters here.
-    csv.field_size_limit(2**31 - 1)
-    lines = _lines(path)
+def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterator[Row | BadRow]:
+    # Python's limit of 128 KiB is too low for articles; without any, a quotation mark that is
+    # never closed would take the rest of the file into memory.
+    csv.field_size_limit(_LONGEST_FIELD)
+    source = _Lines(path, meter)
+    lines = iter(source)
     first = next(lines, "")
     if delimiter is None:
         # Spreadsheets write semicolons where the comma is the decimal sign.
         delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
-    header: list[str] = []
-    name = str(path)
-    start, row = 1, 0
+    rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
+    name = source_name(path)
+    header = _read_header(rows, source, name)
+    number = 0
+    while True:
+        place = Place(name, number + 1, rows.line_num + 1)
+        cells, fault = _next_cells(rows, header)
+        if cells is None:
+            return
+        raw, encoding = source.take()
+        if not cells and not fault:
+            continue
+        number += 1
+        if fault or encoding:
+            yield BadRow(place, encoding or fault, raw)
+        else:
+            yield Row(_named_cells(header, cells), place, True)
+
+
+def _next_cells(rows: Iterator[list[str]], header: list[str]) -> tuple[list[str] | None, str]:
+    """The next row's cells, None after the last, and what is wrong with them, or ""."""
     try:
-        for cells in reader:
-            line, start = start, reader.line_num + 1
-            if not header:
-                header = _header(cells, path)
-            elif cells:
-                row += 1
-                yield Row(_cells(header, cells, path, line), Place(name, row, line), True)
+        cells = next(rows, None)
     except csv.Error as error:
-        raise DataError(
-            f"{path}:{start}: broken row: {error}; a quotation mark within a quoted field must "
-            "be doubled, and every opened one closed"
-        ) from None
+        return [], (
+            f"broken row: {error}; a quotation mark within a quoted field must be doubled, and "
+            "every opened one closed"
+        )
+    if not cells or len(cells) == len(header):
+        return cells, ""
+    return cells, (
+        f"expected {len(header)} cells as in the header, found {len(cells)}; a text with the "
+        "delimiter or a line break in it must stand in quotation marks"
+    )
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -206,68 +271,85 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _header(cells: list[str], path: Path) -> list[str]:
+def _read_header(rows: Iterator[list[str]], source: _Lines, name: str) -> list[str]:
+    try:
+        cells = next(rows, [])
+    except csv.Error as error:
+        raise DataError(f"{name}:1: broken header: {error}") from None
+    _, fault = source.take()
+    if fault:
+        raise DataError(f"{name}:1: {fault}")
+    return _header(cells, name)
+
+
+def _header(cells: list[str], file: str) -> list[str]:
     names = [cell.strip() for cell in cells]
     for name in names:
         if name and names.count(name) > 1:
-            raise DataError(f"{path}:1: column {name!r} stands twice in the header; rename one")
+            raise DataError(f"{file}:1: column {name!r} stands twice in the header; rename one")
     return names
 
 
-def _cells(header: list[str], cells: list[str], path: Path, line: int) -> dict[str, str]:
-    if len(cells) != len(header):
-        raise DataError(
-            f"{path}:{line}: expected {len(header)} cells as in the header, found {len(cells)}; "
-            "a text with the delimiter or a line break in it must stand in quotation marks"
-        )
+def _named_cells(header: list[str], cells: list[str]) -> dict[str, str]:
     # A column without a name is the index that data frames write.
     return {name: cell for name, cell in zip(header, cells, strict=True) if name}
 
 
-def _json_lines(source: Source) -> Iterator[Row]:
+def _json_lines(source: Source, meter: Meter | None) -> Iterator[Row | BadRow]:
     name = source_name(source)
     row = 0
-    for number, line in enumerate(_lines(source), start=1):
-        if line.strip():
-            row += 1
-            yield Row(_json_object(line, f"{name}:{number}"), Place(name, row, number), False)
+    lines = _Lines(source, meter)
+    for line in lines:
+        raw, fault = lines.take()
+        if not line.strip():
+            continue
+        row += 1
+        place = Place(name, row, lines.number)
+        try:
+            if fault:
+                raise DataError(fault)
+            yield Row(_json_object(line), place, False)
+        except DataError as error:
+            yield BadRow(place, str(error), raw)
 
 
-def _json_object(line: str, where: str) -> dict[str, Any]:
+def _json_object(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{where}: not JSON: {error.msg} at character {error.pos + 1}; one object a line is "
-            "expected"
+            f"not JSON: {error.msg} at character {error.pos + 1}; one object a line is expected"
         ) from None
     except RecursionError:
-        raise DataError(f"{where}: not usable JSON: nested too deeply") from None
+        raise DataError("not usable JSON: nested too deeply") from None
     if not isinstance(value, dict):
         found = type(value).__name__
-        raise DataError(f'{where}: expected an object such as {{"text": ...}}, found {found}')
+        raise DataError(f'expected an object such as {{"text": ...}}, found {found}')
     if "\\ud" in line or "\\uD" in line:
-        _refuse_surrogates(value, where)
+        _refuse_surrogates(value)
     return value
 
 
-def _refuse_surrogates(value: Mapping[str, Any], where: str) -> None:
+def _refuse_surrogates(value: Mapping[str, Any]) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise DataError(
-            f"{where}: holds half of a character (a lone surrogate \\ud8xx); write the text "
-            "again from its source"
+            "holds half of a character (a lone surrogate \\ud8xx); write the text again from its "
+            "source"
         ) from None
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path, meter: Meter | None) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     row = 0
     try:
         with pq.ParquetFile(path) as file:
+            if meter is not None:
+                size, rows = path.stat().st_size, max(file.metadata.num_rows, 1)
+                meter.follow(lambda: size * row // rows)
             for batch in file.iter_batches(batch_size=_BATCH):
                 for values in batch.to_pylist():
                     row += 1
@@ -276,7 +358,7 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise DataError(f"{path}: not a readable Parquet file: {error}") from None
 
 
-def _saved_dataset(path: Path) -> Iterator[Row]:
+def _saved_dataset(path: Path, _: Meter | None) -> Iterator[Row]:
     try:
         import datasets
     except ModuleNotFoundError:
@@ -317,3 +399,13 @@ def _named(value: Any, names: list[str] | None) -> Any:
         return [_named(item, names) for item in value]
     # -1 is how `datasets` writes a class that is not known.
     return names[value] if value >= 0 else None
+
+
+#: What reads the rows of a source of one format.
+Reader = Callable[[Any, Meter | None], Iterator[Row | BadRow]]
+_READERS: dict[str, Reader] = {
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+}

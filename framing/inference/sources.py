@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from framing.data.columns import ColumnMapping
-from framing.data.page import Page, article_sentences
-from framing.data.readers import iter_sentences
+from framing.data.compression import (
+    COMPRESSED,
+    DAMAGED,
+    Meter,
+    damage,
+    open_bytes,
+    without_compression,
+)
+from framing.data.problems import BadRow, Place
+from framing.data.readers import read_sentences, sentences_file
 from framing.data.tables import is_saved_dataset
 from framing.errors import DataError
 from framing.records import Sentence
 
+if TYPE_CHECKING:
+    from framing.data.page import Page
+
 #: Standard input.
 STDIN = "-"
+StdinFormat = Literal["text", "jsonl", "csv", "tsv"]
 _ARTICLES = (".txt", ".text", ".md")
 _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
-_COMPRESSED = tuple(f"{ending}.gz" for ending in _TABLES if ending != ".parquet")
-_KNOWN = (*_ARTICLES, *_TABLES, *_COMPRESSED)
+_KNOWN = (*_ARTICLES, *_TABLES)
+_ALL_KNOWN = f"{', '.join(_KNOWN)}, all but the last also with {', '.join(COMPRESSED)}"
+
+#: What reading gives: the sentences of an article, one sentence of a table, or a bad row.
+Item: TypeAlias = "Page | Sentence | BadRow"
 
 
 @dataclass(frozen=True)
@@ -31,105 +48,99 @@ class SourceSettings:
         plain: Take the whole text of an article, page furniture and all.
         segment: Rows of tables hold whole articles, which are split into sentences.
         columns: Which column of a table holds what.
+        stdin: What standard input holds; None to look at how it begins: JSON lines if with
+            ``{``, else the text of one article.
+        strict: Stop at the first bad row.
     """
 
     plain: bool = False
     segment: bool = False
     columns: ColumnMapping = field(default_factory=ColumnMapping)
+    stdin: StdinFormat | None = None
+    strict: bool = False
 
 
-def iter_inputs(inputs: Iterable[str], settings: SourceSettings) -> Iterator[Page | Sentence]:
-    """Read everything that was named, one page or one sentence at a time.
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to be read.
+
+    Attributes:
+        path: As it was named or found; `STDIN` for standard input.
+        stem: From which ids of articles are made: the name without its ending.
+        size: Bytes; None where that is not known before it is read.
+    """
+
+    path: str
+    stem: str
+    size: int | None
+
+
+def find_inputs(names: Iterable[str]) -> tuple[InputFile, ...]:
+    """Find everything that was named; nothing is read yet.
 
     Args:
-        inputs: Article files, tables, folders (with all such files in them), or ``-`` for
-            standard input: JSON lines if it starts with ``{``, else the text of one article.
-        settings: How they are read.
+        names: Article files, tables, folders (with all such files in them), patterns such as
+            ``data/*.csv`` or ``data/**/*.txt``, or ``-`` for standard input.
 
-    Yields:
-        A page for every article, a sentence for every row of a table of sentences.
+    Returns:
+        The files in the order named; those of a folder or pattern in the order of their names.
 
     Raises:
-        DataError: An input is missing, empty, of an unknown format or broken.
+        DataError: Something is missing or of an unknown format.
     """
-    return _Inputs(settings).all(inputs)
+    return tuple(file for name in names for file in _named(name))
 
 
-class _Inputs:
-    """Reads inputs and keeps the ids of documents apart."""
+def _named(name: str) -> Iterator[InputFile]:
+    path = Path(name)
+    if name == STDIN:
+        yield InputFile(STDIN, "stdin", None)
+    elif path.exists():
+        yield from _found(path)
+    elif glob.has_magic(name):
+        found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no "../"
+        if not found:
+            raise DataError(f"{name}: no file or folder fits this pattern")
+        for match in found:
+            # "**" finds folders and what is in them.
+            if "**" not in name or not Path(match).is_dir():
+                yield from _found(Path(match))
+    else:
+        raise DataError(f"{name}: no such file or folder")
 
-    def __init__(self, settings: SourceSettings) -> None:
-        self.settings = settings
-        self.doc_ids: set[str] = set()
 
-    def all(self, inputs: Iterable[str]) -> Iterator[Page | Sentence]:
-        for name in inputs:
-            if name == STDIN:
-                yield from self.standard_input()
-            else:
-                yield from self.path(Path(name))
-
-    def path(self, path: Path) -> Iterator[Page | Sentence]:
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder")
-        if not path.is_dir():
-            yield from self.file(path, _stem(Path(path.name)))
-        elif is_saved_dataset(path) or any(path.glob("sentences.*")):
-            yield from self.table(path)
-        else:
-            for file in _files(path):
-                yield from self.file(file, _stem(file.relative_to(path)))
-
-    def file(self, path: Path, name: str) -> Iterator[Page | Sentence]:
-        ending = _ending(path)
-        if ending in _ARTICLES or not path.suffix:
-            yield self.article(read_text(path), name, {}, str(path))
-        elif ending in _KNOWN:
-            yield from self.table(path)
-        else:
+def _found(path: Path) -> Iterator[InputFile]:
+    if not path.is_dir():
+        if _suffix(path) and _suffix(path) not in _KNOWN:
             raise DataError(
-                f"{path}: unknown format {path.suffix!r}; known: {', '.join(_KNOWN)}. "
+                f"{path}: unknown format {path.suffix!r}; known: {_ALL_KNOWN}. "
                 "Save the text of a web page or document as .txt"
             )
-
-    def standard_input(self) -> Iterator[Page | Sentence]:
-        if _looks_like_json_lines():
-            yield from self.table(STDIN)
-        else:
-            yield self.article(decode(sys.stdin.buffer.read(), "stdin"), "stdin", {}, "stdin")
-
-    def table(self, source: Path | str) -> Iterator[Page | Sentence]:
-        sentences = iter_sentences(source, self.settings.columns)
-        if not self.settings.segment:
-            yield from sentences
-            return
-        for row in sentences:
-            yield self.article(row.text, row.id, row.metadata, f"{source}: row {row.id}")
-
-    def article(self, text: str, name: str, metadata: Mapping[str, str], where: str) -> Page:
-        if not text.strip():
-            raise DataError(f"{where}: expected the text of an article, found nothing")
-        return article_sentences(text, self.unique(name), metadata, self.settings.plain)
-
-    def unique(self, name: str) -> str:
-        """The name, with a number where another document has it already."""
-        doc_id, number = name, 1
-        while doc_id in self.doc_ids:
-            number += 1
-            doc_id = f"{name}-{number}"
-        self.doc_ids.add(doc_id)
-        return doc_id
+        yield _file(path, Path(path.name))
+    elif is_saved_dataset(path):
+        size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+        yield InputFile(str(path), path.name, size)
+    elif any(path.glob("sentences.*")):
+        yield _file(sentences_file(path), path)
+    else:
+        yield from (_file(file, file.relative_to(path)) for file in _files(path))
 
 
-def _ending(path: Path) -> str:
+def _file(path: Path, name: Path) -> InputFile:
+    return InputFile(str(path), _stem(name), path.stat().st_size)
+
+
+def _suffix(path: Path) -> str:
+    """The ending that tells the format."""
     name = path.name.lower()
-    return next((e for e in _COMPRESSED if name.endswith(e)), path.suffix.lower())
+    inner = Path(without_compression(name)).suffix
+    return path.suffix.lower() if inner == ".parquet" else inner
 
 
 def _stem(path: Path) -> str:
     """The path without its ending, with slashes on every platform."""
-    whole = path.as_posix()
-    return whole[: len(whole) - len(_ending(path))]
+    whole = without_compression(path.as_posix())
+    return whole[: len(whole) - len(_suffix(path))]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -138,12 +149,104 @@ def _files(folder: Path) -> list[Path]:
         path
         for path in sorted(folder.rglob("*"))
         if path.is_file()
-        and _ending(path) in _KNOWN
+        and _suffix(path) in _KNOWN
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     if not found:
-        raise DataError(f"{folder}: expected files that end in {', '.join(_KNOWN)}; found none")
+        raise DataError(f"{folder}: expected files that end in {_ALL_KNOWN}; found none")
     return found
+
+
+def read_inputs(
+    files: Iterable[InputFile], settings: SourceSettings, meter: Meter | None = None
+) -> Iterator[Item]:
+    """Read files, one page or one sentence at a time, in constant memory.
+
+    Args:
+        files: From `find_inputs`.
+        settings: How they are read.
+        meter: Follows how many bytes were read.
+
+    Yields:
+        A page for every article, a sentence for every row of a table of sentences, and a bad row
+        for each that cannot be read. A file that cannot be read on counts as one bad row.
+
+    Raises:
+        DataError: `settings.strict`, and a row or file is bad.
+    """
+    items = _Reader(settings, meter or Meter()).all(files)
+    return _sound(items) if settings.strict else items
+
+
+def _sound(items: Iterable[Item]) -> Iterator[Item]:
+    for item in items:
+        if isinstance(item, BadRow):
+            raise item.error()
+        yield item
+
+
+class _Reader:
+    """Reads inputs and keeps the ids of article files apart."""
+
+    def __init__(self, settings: SourceSettings, meter: Meter) -> None:
+        self.settings = settings
+        self.meter = meter
+        self.doc_ids: set[str] = set()
+
+    def all(self, files: Iterable[InputFile]) -> Iterator[Item]:
+        for file in files:
+            try:
+                yield from self.file(file)
+            except DataError as error:
+                yield BadRow(Place(file.path, 0), str(error))
+            self.meter.finish(file.size or 0)
+
+    def file(self, file: InputFile) -> Iterator[Item]:
+        path = Path(file.path)
+        if file.path == STDIN:
+            yield from self.standard_input()
+        elif not path.is_dir() and _suffix(path) not in _TABLES:
+            yield self.article(read_text(path), self.unique(file.stem), {}, file.path)
+        else:
+            yield from self.table(path, "")
+
+    def standard_input(self) -> Iterator[Item]:
+        kind = self.settings.stdin or ("jsonl" if _looks_like_json_lines() else "text")
+        if kind == "text":
+            text = decode(sys.stdin.buffer.read(), "stdin")
+            yield self.article(text, self.unique("stdin"), {}, "stdin")
+        else:
+            yield from self.table(Path(STDIN), f".{kind}")
+
+    def table(self, source: Path, ending: str) -> Iterator[Item]:
+        rows = read_sentences(source, self.settings.columns, self.meter, ending)
+        if not self.settings.segment:
+            yield from rows
+            return
+        for row in rows:
+            # The ids of rows are the table's own affair: to compare them all takes memory.
+            yield (
+                row
+                if isinstance(row, BadRow)
+                else self.article(row.text, row.id, row.metadata, f"{source}: row {row.id}")
+            )
+
+    def article(self, text: str, doc_id: str, metadata: Mapping[str, str], where: str) -> Page:
+        if not text.strip():
+            raise DataError(f"{where}: expected the text of an article, found nothing")
+        # Its patterns take time to compile, and tables need none of them.
+        from framing.data.page import article_sentences
+
+        return article_sentences(text, doc_id, metadata, self.settings.plain)
+
+    def unique(self, name: str) -> str:
+        """The name, with a number where another file's document has it already."""
+        doc_id, number = name, 1
+        while doc_id in self.doc_ids:
+            number += 1
+            doc_id = f"{name}-{number}"
+        self.doc_ids.add(doc_id)
+        return doc_id
 
 
 def _looks_like_json_lines() -> bool:
@@ -158,9 +261,10 @@ def read_text(path: Path) -> str:
         DataError: The file cannot be read or is not UTF-8.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read: {error.strerror}") from None
+        with open_bytes(path) as file:
+            data = file.read()
+    except DAMAGED as error:
+        raise damage(path, error) from None
     return decode(data, str(path))
 
 

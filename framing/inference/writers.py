@@ -1,24 +1,32 @@
-"""Predictions as JSON lines or CSV, with every probability beside the decisions."""
+"""Labelled sentences as JSON lines, CSV or Parquet, with every probability beside the decisions."""
 
 from __future__ import annotations
 
 import csv
 import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Any, Literal
 
-from framing.artifacts import atomic_path
-from framing.codebook import Codebook
+from framing.codebook import Codebook, Head
 from framing.errors import OutputError
 from framing.records import Prediction, Sentence
 
-Format = Literal["jsonl", "csv"]
-FORMATS: tuple[Format, ...] = ("jsonl", "csv")
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format = Literal["jsonl", "csv", "parquet"]
+FORMATS: tuple[Format, ...] = ("jsonl", "csv", "parquet")
+_ENDINGS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
 _DIGITS = 6
 _SENTENCE_COLUMNS = ("id", "doc_id", "position", "text", "start", "end")
+#: Rows that are turned into Parquet together.
+_ROW_GROUP = 16_384
 
 
 def format_of(path: Path) -> Format:
@@ -27,65 +35,18 @@ def format_of(path: Path) -> Format:
     Raises:
         OutputError: Its ending says nothing.
     """
-    endings: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
     try:
-        return endings[path.suffix.lower()]
+        return _ENDINGS[path.suffix.lower()]
     except KeyError:
         raise OutputError(
-            f"{path}: expected an output that ends in {', '.join(endings)}; or say --format "
-            f"{' or '.join(FORMATS)}"
+            f"{path}: expected an output that ends in {', '.join(_ENDINGS)}; or say --format "
+            f"{', '.join(FORMATS)}"
         ) from None
 
 
-class Writer(Protocol):
-    """Takes labelled sentences one by one."""
-
-    def write(self, sentence: Sentence, prediction: Prediction) -> None:
-        """Write one sentence with its prediction."""
-
-
-@contextmanager
-def open_writer(path: Path, kind: Format, book: Codebook) -> Iterator[Writer]:
-    """Write to a file, which stands there only when the block succeeds.
-
-    Args:
-        path: The file; missing folders are made.
-        kind: Its format.
-        book: The codebook of the predictions.
-
-    Yields:
-        The writer.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-        stream_writer(file, kind, book) as writer,
-    ):
-        yield writer
-
-
-@contextmanager
-def stream_writer(file: IO[str], kind: Format, book: Codebook) -> Iterator[Writer]:
-    """Write to an open text stream.
-
-    Args:
-        file: Where to; stays open.
-        kind: The format.
-        book: The codebook of the predictions.
-
-    Yields:
-        The writer. CSV appears when the block ends, since its columns are known only then.
-    """
-    if kind == "jsonl":
-        yield _JsonLines(file, book)
-        return
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as rows:
-        table = _Csv(rows, book)
-        yield table
-        table.copy_to(file)
+def json_line(value: Mapping[str, Any]) -> str:
+    """A line of JSON."""
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def record(sentence: Sentence, prediction: Prediction, book: Codebook) -> dict[str, Any]:
@@ -112,60 +73,142 @@ def record(sentence: Sentence, prediction: Prediction, book: Codebook) -> dict[s
     return fields
 
 
-class _JsonLines:
-    def __init__(self, file: IO[str], book: Codebook) -> None:
-        self.file = file
-        self.book = book
-
-    def write(self, sentence: Sentence, prediction: Prediction) -> None:
-        fields = record(sentence, prediction, self.book)
-        self.file.write(json.dumps(fields, ensure_ascii=False) + "\n")
+def further_fields(sentence: Sentence) -> tuple[str, ...]:
+    """The columns that a sentence has in a table beside those which every sentence has."""
+    return (*sentence.metadata, *(["target"] if sentence.target else []))
 
 
-class _Csv:
-    """Keeps rows aside until every column of metadata has been seen."""
+def label_columns(book: Codebook) -> Iterator[tuple[Head, str | None, str]]:
+    """The columns of labels and probabilities in tables, in their order.
 
-    def __init__(self, rows: IO[str], book: Codebook) -> None:
-        self.rows = rows
-        self.book = book
-        self.columns = [*_SENTENCE_COLUMNS, *_label_columns(book), "bundle"]
-        #: Metadata field -> its place among the further columns.
-        self.fields: dict[str, int] = {}
-
-    def write(self, sentence: Sentence, prediction: Prediction) -> None:
-        start, end = sentence.span or ("", "")
-        fields = dict(sentence.metadata)
-        if sentence.target:
-            fields["target"] = sentence.target
-        for name in fields:
-            self.fields.setdefault(name, len(self.fields))
-        row = [sentence.id, sentence.doc_id, sentence.position, sentence.text, start, end]
-        row += [*_label_cells(prediction, self.book), prediction.bundle]
-        row += [fields.get(name, "") for name in self.fields]
-        self.rows.write(json.dumps(row) + "\n")
-
-    def header(self) -> list[str]:
-        own = set(self.columns)
-        further = [f"metadata.{name}" if name in own else name for name in self.fields]
-        return self.columns + further
-
-    def copy_to(self, file: IO[str]) -> None:
-        header = self.header()
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(header)
-        self.rows.seek(0)
-        for line in self.rows:
-            row = json.loads(line)
-            out.writerow(row + [""] * (len(header) - len(row)))
-
-
-def _label_columns(book: Codebook) -> Iterator[str]:
+    Yields:
+        The head, the label whose probability the column holds (None for that of the decided
+        labels), and the column's name.
+    """
     for head in book.heads:
-        yield head.name
-        yield from (f"p.{head.name}.{label}" for label in head.labels)
+        yield head, None, head.name
+        yield from ((head, label, f"p.{head.name}.{label}") for label in head.labels)
 
 
-def _label_cells(prediction: Prediction, book: Codebook) -> Iterator[str]:
-    for head in book.heads:
-        yield ";".join(prediction.labels.get(head.name, ()))
-        yield from (f"{p:.{_DIGITS}f}" for p in prediction.probabilities[head.name])
+def decided(head: Head, labels: Mapping[str, Sequence[str]]) -> list[str] | str | None:
+    """What a table holds of the decided labels of a head: a list, one label, or nothing."""
+    found = labels.get(head.name)
+    if found is None:
+        return None
+    return list(found) if head.kind == "multi_label" else found[0]
+
+
+class TableShape:
+    """The columns of a table of labelled sentences.
+
+    Args:
+        book: The codebook of the predictions.
+        further: Names of the input's own columns.
+
+    Attributes:
+        header: Names of all columns. One of the input whose name is taken already is called
+            ``metadata.<name>``.
+    """
+
+    def __init__(self, book: Codebook, further: Sequence[str]) -> None:
+        self.book = book
+        self.further = tuple(further)
+        own = [*_SENTENCE_COLUMNS, *(name for _, _, name in label_columns(book)), "bundle"]
+        taken = {*own, *(name for name in further if name not in own)}
+        self.header = list(own)
+        for name in further:
+            self.header.append(name if name not in own else _free_name(name, taken))
+
+    def row(self, fields: Mapping[str, Any]) -> list[Any]:
+        """A record's values, one a column; None where it has none."""
+        labels, probabilities = fields["labels"], fields["probabilities"]
+        metadata = {"target": fields.get("target"), **fields.get("metadata", {})}
+        start, end = fields.get("span") or (None, None)
+        row = [fields["id"], fields["doc_id"], fields["position"], fields["text"], start, end]
+        for head, label, _ in label_columns(self.book):
+            found = probabilities[head.name]
+            row.append(decided(head, labels) if label is None else found[label])
+        row.append(fields["bundle"])
+        return row + [metadata.get(name) for name in self.further]
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name = f"metadata.{name}"
+    taken.add(name)
+    return name
+
+
+def write_csv(file: IO[str], records: Iterable[str], shape: TableShape) -> None:
+    """Write CSV.
+
+    Args:
+        file: Where to; stays open.
+        records: Lines of JSON, see `record`.
+        shape: The columns.
+    """
+    out = csv.writer(file, lineterminator="\n")
+    out.writerow(shape.header)
+    for line in records:
+        out.writerow([_cell(value) for value in shape.row(json.loads(line))])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.{_DIGITS}f}"
+    return ";".join(value) if isinstance(value, list) else value
+
+
+def write_parquet(path: Path, records: Iterable[str], shape: TableShape) -> None:
+    """Write Parquet; needs the memory of one row group.
+
+    Args:
+        path: The file.
+        records: Lines of JSON, see `record`.
+        shape: The columns.
+    """
+    import pyarrow.parquet as pq
+
+    schema = parquet_schema(shape)
+    with pq.ParquetWriter(path, schema, compression="zstd") as out:
+        for rows in _groups(records, shape):
+            out.write_table(_table(rows, schema))
+
+
+def parquet_schema(shape: TableShape) -> pa.Schema:
+    """The types of a table's columns: those of the input are text."""
+    import pyarrow as pa
+
+    integer, text = pa.int64(), pa.string()
+    types = [text, text, integer, text, integer, integer]
+    types += [label_type(head, label) for head, label, _ in label_columns(shape.book)]
+    types += [text] * (1 + len(shape.further))
+    return pa.schema(list(zip(shape.header, types, strict=True)))
+
+
+def label_type(head: Head, label: str | None) -> pa.DataType:
+    """The type of one of the `label_columns`: a list of labels, one label, or a probability."""
+    import pyarrow as pa
+
+    if label is not None:
+        return pa.float64()
+    return pa.list_(pa.string()) if head.kind == "multi_label" else pa.string()
+
+
+def _groups(records: Iterable[str], shape: TableShape) -> Iterator[list[list[Any]]]:
+    rows: list[list[Any]] = []
+    for line in records:
+        rows.append(shape.row(json.loads(line)))
+        if len(rows) == _ROW_GROUP:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _table(rows: list[list[Any]], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

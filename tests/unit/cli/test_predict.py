@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from framing.cli.main import main
@@ -44,7 +45,12 @@ def test_json_lines_to_standard_output(
     rows = [json.loads(line) for line in out.splitlines()]
     assert [row["labels"]["topics"] for row in rows] == [["prices"], []]
     assert rows[0]["labels"]["view.prices"] == ["bad"]
-    assert err == "labelled 2 sentences, left out 1 other lines of pages\n"
+    assert err.splitlines() == [
+        "labelled 2 sentences, left out 1 other lines of pages",
+        "  topics: prices 1 (50.0%), jobs 0 (0.0%)",
+        "  view.prices: good 0 (0.0%), bad 1 (100.0%), open 0 (0.0%)",
+        "  speaker: government 1 (50.0%), opposition 1 (50.0%)",
+    ]
 
 
 def test_plain_labels_everything(
@@ -120,6 +126,10 @@ def test_overwriting(bundle: Path, article: Path, tmp_path: Path) -> None:
         (["--column", "id"], "--column: expected FIELD=NAME, found 'id'"),
         (["--column", "idd=x"], "Did you mean 'id'?"),
         (["--html", "."], "is a folder; name a file in it"),
+        (["--format", "parquet"], "Parquet goes to a file only; name it with --out"),
+        (["--workers", "2"], "--workers is for --engine ray only"),
+        (["--engine", "ray"], "--engine ray writes to --out FILE only"),
+        (["--engine", "ray", "--out", "o.csv", "--workers", "0"], "expected at least 1, found 0"),
     ],
 )
 def test_mistakes_in_options(
@@ -133,14 +143,78 @@ def test_mistakes_in_options(
     assert message in capsys.readouterr().err
 
 
-def test_a_broken_input_leaves_no_output(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_other_processes_cannot_read_standard_input(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table, out = tmp_path / "a.jsonl", tmp_path / "out.jsonl"
-    table.write_text('{"text": "Fine."}\n{"text": \n')
-    assert _run(bundle, table, "--out", out) == 2
-    assert f"{table}:2" in capsys.readouterr().err
-    assert not out.exists()
+    assert _run(bundle, "-", "--engine", "ray", "--out", "o.csv") == 2
+    assert "cannot read standard input; name files" in capsys.readouterr().err
+
+
+@pytest.fixture
+def flawed(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "Inflation."}\n{"text": \n{"text": "Fine."}\n')
+    return path
+
+
+def test_bad_rows_go_to_a_side_file(
+    bundle: Path, flawed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    assert _run(bundle, flawed, "--out", out) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == [
+        f"labelled 2 sentences -> {out}",
+        f"could not read 1 row; see {out}.bad.jsonl",
+    ]
+    (bad,) = map(json.loads, Path(f"{out}.bad.jsonl").read_text().splitlines())
+    assert (bad["file"], bad["line"], bad["raw"]) == (str(flawed), 2, '{"text": ')
+    # They are gone when the next run finds none.
+    flawed.write_text('{"text": "Inflation."}\n')
+    assert _run(bundle, flawed, "--out", out, "--overwrite") == 0
+    assert not Path(f"{out}.bad.jsonl").exists()
+
+
+def test_bad_rows_are_told_where_there_is_no_side_file(
+    bundle: Path, flawed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("jsonl", "csv"):
+        assert _run(bundle, flawed, "--format", kind) == 0
+        out, err = capsys.readouterr()
+        assert len(out.splitlines()) == 2 + (kind == "csv")
+        assert f"left out: {flawed}:2: not JSON" in err
+        assert "could not read 1 row\n" in err
+
+
+def test_strict_stops_and_leaves_no_output(
+    bundle: Path, flawed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(bundle, flawed, "--out", tmp_path / "out.jsonl", "--strict") == 2
+    assert f"{flawed}:2" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [flawed]
+
+
+def test_parquet_with_html(bundle: Path, article: Path, tmp_path: Path) -> None:
+    out, html = tmp_path / "out.parquet", tmp_path / "view.html"
+    assert _run(bundle, article, "--out", out, "--html", html) == 0
+    assert pq.read_table(out)["topics"].to_pylist() == [["prices"], []]
+    assert "Inflation is terrible" in html.read_text()
+
+
+def test_interrupted_without_a_file(
+    bundle: Path,
+    article: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("framing.inference.labeller.Labeller.label", interrupt)
+    assert _run(bundle, article) == 130
+    assert capsys.readouterr().err == "framing: interrupted\n"
+    assert _run(bundle, article, "--out", article.with_suffix(".csv")) == 130
+    assert "the same command continues the work" in capsys.readouterr().err
 
 
 def test_no_model(tmp_path: Path, article: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +223,9 @@ def test_no_model(tmp_path: Path, article: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_heavy_packages_stay_out(bundle: Path, article: Path, tmp_path: Path) -> None:
-    heavy = "torch transformers datasets evaluate sklearn pandas pyarrow matplotlib jinja2 pydantic"
+    heavy = (
+        "torch transformers datasets evaluate sklearn pandas pyarrow matplotlib jinja2 pydantic ray"
+    )
     code = (
         "import sys; from framing.cli.main import main; status = main(sys.argv[2:]); "
         "print(sorted(set(sys.argv[1].split()) & set(sys.modules))); sys.exit(status)"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from framing.data.readers import ColumnMapping, iter_sentences
+from framing.data.problems import BadRow
+from framing.data.readers import ColumnMapping, iter_sentences, read_sentences
 from framing.errors import ConfigError, DataError
 from framing.records import Sentence
 
@@ -133,3 +134,22 @@ def test_all_mistakes_of_a_mapping_at_once() -> None:
         "variables.speaker.separator: expected at least one character",
     ):
         assert part in message
+
+
+def test_a_text_must_be_text() -> None:
+    for value in ('["One."]', '{"en": "One."}', "true"):
+        with pytest.raises(DataError, match="column 'text': expected a text, found"):
+            list(iter_sentences(io.StringIO(f'{{"text": {value}}}\n')))
+
+
+def test_after_a_bad_row_the_sentence_before_is_not_known() -> None:
+    lines = "".join(
+        f'{{"doc_id": "d", "text": "{text}"}}\n' for text in ("One.", "Two.", "", "Four.", "Five.")
+    )
+    found = list(read_sentences(io.StringIO(lines)))
+    assert [type(item).__name__ for item in found].index("BadRow") == 2
+    assert isinstance(found[2], BadRow)
+    assert found[2].raw == '{"doc_id": "d", "text": ""}'
+    sentences = [item for item in found if isinstance(item, Sentence)]
+    assert [s.previous for s in sentences] == ["", "One.", "", "Four."]
+    assert [s.position for s in sentences] == [0, 1, 2, 3]

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
+import lzma
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from framing.data.tables import iter_rows
+from framing.data.compression import Meter
+from framing.data.problems import BadRow
+from framing.data.tables import Row, iter_rows, read_rows
 from framing.errors import DataError, DependencyError
 
 
@@ -128,7 +133,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [dict(r.values) for r in iter_rows(Path("-"))] == [{"text": "Café"}]
     assert not raw.closed
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), encoding="ascii"))
-    with pytest.raises(DataError, match="stdin: expected UTF-8, found byte 0xff"):
+    with pytest.raises(DataError, match="stdin:1: expected UTF-8, found byte 0xff at offset 0"):
         list(iter_rows(Path("-")))
 
 
@@ -191,3 +196,67 @@ def test_csv_oracle(tmp_path: Path) -> None:
     with (tmp_path / "x.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     assert [list(r.values()) for r in values(tmp_path / "x.csv")] == rows[1:]
+
+
+def _zstd(data: bytes) -> bytes:
+    return pa.Codec("zstd").compress(data).to_pybytes()
+
+
+@pytest.mark.parametrize(
+    ("ending", "compress", "name"),
+    [
+        (".gz", gzip.compress, "gzip"),
+        (".bz2", bz2.compress, "bzip2"),
+        (".xz", lzma.compress, "xz"),
+        (".zst", _zstd, "zstd"),
+    ],
+)
+def test_compressed(
+    tmp_path: Path, ending: str, compress: Callable[[bytes], bytes], name: str
+) -> None:
+    csv_data = b"id,text\n" + b"".join(b"%d,One more\n" % k for k in range(3000))
+    path = write(tmp_path / f"x.csv{ending}", compress(csv_data))
+    meter = Meter()
+    rows = list(read_rows(path, meter))
+    assert [r.values["id"] for r in rows if isinstance(r, Row)] == [str(k) for k in range(3000)]
+    meter.finish(path.stat().st_size)
+    assert meter.position == path.stat().st_size
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match=rf"x\.csv\{ending}: not a whole {name} file: .*get it"):
+        values(path)
+    path.write_bytes(b"{}")
+    with pytest.raises(DataError, match=rf"not a whole {name} file"):
+        values(path)
+
+
+def test_parts_of_a_compressed_file(tmp_path: Path) -> None:
+    """Tools that compress in parallel, and `cat`, write files of several members."""
+    for ending, compress in ((".gz", gzip.compress), (".bz2", bz2.compress), (".zst", _zstd)):
+        data = compress(b'{"a": 1}\n') + compress(b'{"a": 2}\n')
+        assert values(write(tmp_path / f"x.jsonl{ending}", data)) == [{"a": 1}, {"a": 2}]
+
+
+def test_bad_rows_do_not_end_a_csv(tmp_path: Path) -> None:
+    data = b'id,text\na,One\nb,Caf\xe9\nc\nd,"x"y\n\ne,"Two\nlines"\nf,Three,four\ng,Five\n'
+    rows = list(read_rows(write(tmp_path / "x.csv", data)))
+    sound = [r.values["id"] for r in rows if isinstance(r, Row)]
+    assert sound == ["a", "e", "g"]
+    bad = [(r.place.row, r.place.line, r.raw) for r in rows if isinstance(r, BadRow)]
+    assert bad == [(2, 3, "b,Caf\ufffd"), (3, 4, "c"), (4, 5, 'd,"x"y'), (6, 9, "f,Three,four")]
+    assert [r.place.row for r in rows] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_bad_rows_do_not_end_json_lines(tmp_path: Path) -> None:
+    data = b'{"a": 1}\n{"a": "\xe9"}\n{\n\n[]\n{"a": 2}\n'
+    rows = list(read_rows(write(tmp_path / "x.jsonl", data)))
+    assert [dict(r.values) for r in rows if isinstance(r, Row)] == [{"a": 1}, {"a": 2}]
+    reasons = [str(r.error()) for r in rows if isinstance(r, BadRow)]
+    assert f"{tmp_path}/x.jsonl:2: expected UTF-8, found byte 0xe9 at offset 16;" in reasons[0]
+    assert [r.place.line for r in rows if isinstance(r, BadRow)] == [2, 3, 5]
+
+
+def test_delimited_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"id;text\n1;One\n2\n")))
+    rows = list(read_rows(Path("-"), ending=".csv"))
+    assert [str(r.place) for r in rows] == ["stdin:2", "stdin:3"]
+    assert isinstance(rows[1], BadRow)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sys
@@ -8,16 +9,19 @@ from pathlib import Path
 import pytest
 
 from framing.data.columns import ColumnMapping
+from framing.data.compression import Meter
 from framing.data.page import Page
+from framing.data.problems import BadRow
 from framing.errors import DataError
-from framing.inference.sources import SourceSettings, decode, iter_inputs
+from framing.inference.sources import SourceSettings, decode, find_inputs, read_inputs
 from framing.records import Sentence
 
 PAGE = "The envoys left. Nobody waved.\n\nOpen in App\n\nThe hall was dark by six that night."
 
 
 def _read(*inputs: object, **settings: object) -> list[Page | Sentence]:
-    return list(iter_inputs([str(i) for i in inputs], SourceSettings(**settings)))  # type: ignore[arg-type]
+    files = find_inputs(str(i) for i in inputs)
+    return list(read_inputs(files, SourceSettings(strict=True, **settings)))  # type: ignore[arg-type]
 
 
 def _texts(items: list[Page | Sentence]) -> list[str]:
@@ -111,6 +115,48 @@ def test_empty_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     _standard_input(monkeypatch, b"")
     with pytest.raises(DataError, match="stdin: expected the text of an article, found nothing"):
         _read("-")
+
+
+def test_standard_input_of_a_named_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    _standard_input(monkeypatch, b"id,text\n1,One came. Two left.\n")
+    assert _texts(_read("-", stdin="csv")) == ["One came. Two left."]
+    _standard_input(monkeypatch, b"{One} came. Two left.")
+    assert _texts(_read("-", stdin="text")) == ["{One} came.", "Two left."]
+
+
+def test_patterns(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("b.txt", "a.txt", "b/c.txt", "a[1].txt"):
+        (tmp_path / name).write_text(f"From {name.replace('.', ' ')}.")
+    assert _texts(_read(tmp_path / "?.txt")) == ["From a txt.", "From b txt."]
+    assert len(_read(tmp_path / "**" / "*.txt")) == 4
+    assert _texts(_read(tmp_path / "b*")) == ["From b txt.", "From b/c txt."][::-1]
+    assert _texts(_read(tmp_path / "a[1].txt")) == ["From a[1] txt."]
+    with pytest.raises(DataError, match=r"x\*: no file or folder fits this pattern"):
+        _read(tmp_path / "x*")
+
+
+def test_compressed_articles(tmp_path: Path) -> None:
+    (tmp_path / "x.txt.gz").write_bytes(gzip.compress(b"One came. Two left."))
+    (page,) = _read(tmp_path / "x.txt.gz")
+    assert (page.doc_id, len(_texts([page]))) == ("x", 2)
+    (tmp_path / "x.txt.gz").write_bytes(b"One")
+    with pytest.raises(DataError, match=r"x\.txt\.gz: not a whole gzip file"):
+        _read(tmp_path)
+
+
+def test_what_cannot_be_read_stands_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "b.csv").write_text("text\nOne.\nTwo,two.\n")
+    (tmp_path / "c.csv").write_text("body\nOne.\n")
+    (tmp_path / "d.parquet").write_bytes(b"no")
+    (tmp_path / "e.txt").write_text("Three.")
+    meter = Meter()
+    items = list(read_inputs(find_inputs([str(tmp_path)]), SourceSettings(), meter))
+    assert _texts([item for item in items if not isinstance(item, BadRow)]) == ["One.", "Three."]
+    bad = [(Path(i.place.file).name, i.place.row) for i in items if isinstance(i, BadRow)]
+    assert bad == [("a.txt", 0), ("b.csv", 2), ("c.csv", 0), ("d.parquet", 0)]
+    assert meter.position == sum(path.stat().st_size for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

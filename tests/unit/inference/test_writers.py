@@ -5,11 +5,19 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from framing.codebook import Codebook
 from framing.errors import OutputError
-from framing.inference.writers import format_of, open_writer, record, stream_writer
+from framing.inference.writers import (
+    TableShape,
+    format_of,
+    json_line,
+    record,
+    write_csv,
+    write_parquet,
+)
 from framing.records import Prediction, Sentence
 
 
@@ -25,13 +33,18 @@ def _labelled(number: int, **metadata: str) -> tuple[Sentence, Prediction]:
     return sentence, Prediction(sentence.id, probabilities, labels, "hash")
 
 
-def test_json_lines(tmp_path: Path, book: Codebook) -> None:
-    path = tmp_path / "new" / "out.jsonl"
-    with open_writer(path, "jsonl", book) as writer:
-        writer.write(*_labelled(0, outlet="X"))
-        writer.write(*_labelled(1))
-    first, second = map(json.loads, path.read_text().splitlines())
-    assert first == {
+def _line(book: Codebook, number: int, **metadata: str) -> str:
+    return json_line(record(*_labelled(number, **metadata), book))
+
+
+def _csv(book: Codebook, lines: list[str], further: list[str]) -> list[dict[str, str]]:
+    file = io.StringIO(newline="")
+    write_csv(file, lines, TableShape(book, further))
+    return list(csv.DictReader(io.StringIO(file.getvalue(), newline="")))
+
+
+def test_json_lines(book: Codebook) -> None:
+    assert json.loads(_line(book, 0, outlet="X")) == {
         "id": "d.0",
         "doc_id": "d",
         "position": 0,
@@ -47,16 +60,12 @@ def test_json_lines(tmp_path: Path, book: Codebook) -> None:
         },
         "bundle": "hash",
     }
-    assert "metadata" not in second
+    assert "metadata" not in json.loads(_line(book, 1))
 
 
-def test_csv(tmp_path: Path, book: Codebook) -> None:
-    path = tmp_path / "out.csv"
-    with open_writer(path, "csv", book) as writer:
-        writer.write(*_labelled(0, outlet="X"))
-        writer.write(*_labelled(1, topics="mine", date="2022"))
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+def test_csv(book: Codebook) -> None:
+    lines = [_line(book, 0, outlet="X"), _line(book, 1, topics="mine", date="2022")]
+    rows = _csv(book, lines, ["outlet", "topics", "date"])
     assert rows[0]["text"] == 'A "b";\nc.'
     assert (rows[0]["start"], rows[0]["end"]) == ("3", "9")
     assert rows[0]["topics"] == "prices"
@@ -70,43 +79,42 @@ def test_csv(tmp_path: Path, book: Codebook) -> None:
     ]
 
 
+def test_parquet(book: Codebook, tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    lines = [_line(book, 0, outlet="X"), _line(book, 1, topics="mine")]
+    write_parquet(path, lines, TableShape(book, ["outlet", "topics", "metadata.topics"]))
+    first, second = pq.read_table(path).to_pylist()
+    assert (first["position"], first["start"], first["end"]) == (0, 3, 9)
+    assert (first["topics"], first["view.prices"], first["view.jobs"]) == (["prices"], "bad", None)
+    assert (first["p.topics.jobs"], first["outlet"]) == (0.123457, "X")
+    assert second["metadata.metadata.topics"] == "mine"
+    write_parquet(path, [], TableShape(book, []))
+    assert pq.read_table(path).num_rows == 0
+
+
 def test_several_labels_stand_in_one_cell(book: Codebook) -> None:
     sentence, prediction = _labelled(0)
     both = {**prediction.labels, "topics": ("prices", "jobs"), "view.jobs": ("open",)}
-    file = io.StringIO()
-    with stream_writer(file, "csv", book) as writer:
-        writer.write(sentence, Prediction("d.0", prediction.probabilities, both, "h"))
-    (row,) = csv.DictReader(io.StringIO(file.getvalue()))
-    assert row["topics"] == "prices;jobs"
+    found = record(sentence, Prediction("d.0", prediction.probabilities, both, "h"), book)
+    assert _csv(book, [json_line(found)], [])[0]["topics"] == "prices;jobs"
 
 
 def test_no_sentences_still_give_a_header(book: Codebook) -> None:
     file = io.StringIO()
-    with stream_writer(file, "csv", book):
-        pass
+    write_csv(file, [], TableShape(book, []))
     assert file.getvalue().startswith("id,doc_id,position,text,start,end,topics,p.topics.prices,")
 
 
 def test_a_target_is_kept(book: Codebook) -> None:
     sentence = Sentence("1", "x", "d", target="the plan")
-    assert record(sentence, _labelled(0)[1], book)["target"] == "the plan"
-
-
-def test_nothing_half_written(tmp_path: Path, book: Codebook) -> None:
-    path = tmp_path / "out.jsonl"
-
-    def fail() -> None:
-        with open_writer(path, "jsonl", book) as writer:
-            writer.write(*_labelled(0))
-            raise RuntimeError("stop")
-
-    with pytest.raises(RuntimeError, match="stop"):
-        fail()
-    assert list(tmp_path.iterdir()) == []
+    found = record(sentence, _labelled(0)[1], book)
+    assert found["target"] == "the plan"
+    assert _csv(book, [json_line(found)], ["target"])[0]["target"] == "the plan"
 
 
 def test_formats_by_ending() -> None:
     assert format_of(Path("a.CSV")) == "csv"
     assert format_of(Path("a.ndjson")) == "jsonl"
+    assert format_of(Path("a.parquet")) == "parquet"
     with pytest.raises(OutputError, match=r"a\.xlsx: expected an output that ends in \.jsonl"):
         format_of(Path("a.xlsx"))

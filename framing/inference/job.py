@@ -1,0 +1,393 @@
+"""Labelling that survives being stopped: parts, each written whole, joined in the end.
+
+Beside the output ``FILE`` stands ``FILE.parts/`` while the work goes on. It says what the job is
+(``job.json``) and holds a file for every part that is done. A job that was killed reads its input
+again, which is fast, and labels only what is missing. That the input is still the same is checked
+part by part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from framing import __version__
+from framing.artifacts import JOB, atomic_path, read_json, write_json
+from framing.codebook import Codebook
+from framing.errors import ArtifactError, FramingError, OutputError
+from framing.inference.labeller import CHUNK, Labeller
+from framing.inference.parts import (
+    InputPart,
+    PartSummary,
+    Watch,
+    label_part,
+    read_bad,
+    read_parts,
+    read_summary,
+    total,
+)
+from framing.inference.sources import InputFile, SourceSettings
+from framing.inference.writers import Format, TableShape, write_csv, write_parquet
+
+_SHOWN = 3
+_START_AFRESH = "pass --overwrite to give up the unfinished work and start afresh"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be labelled and how: the same plan always gives the same output.
+
+    Attributes:
+        files: What is read.
+        settings: How it is read.
+        bundle: Hash of the model.
+    """
+
+    files: tuple[InputFile, ...]
+    settings: SourceSettings
+    bundle: str
+
+    def parts(self) -> Iterator[InputPart]:
+        """The input, part by part."""
+        return read_parts(self.files, self.settings)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the input; None where they are not known."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in ``job.json``."""
+        settings = asdict(self.settings)
+        # Whether a job stops at bad rows changes nothing in what it has labelled.
+        del settings["strict"]
+        settings["columns"] = {name: value for name, value in settings["columns"].items() if value}
+        fields = {
+            "version": __version__,
+            "bundle": self.bundle,
+            "sentences a part": CHUNK,
+            "reading": settings,
+            # What they hold is checked part by part.
+            "inputs": [file.path for file in self.files],
+        }
+        # As it will be read: JSON knows no tuples.
+        plain: dict[str, Any] = json.loads(json.dumps(fields))
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an engine says of one part.
+
+    Attributes:
+        number: Of the part.
+        digest: Of its input.
+        sentences: How many it has.
+        position: Bytes of the input read so far.
+        text: The part's file; None for a part that was done before.
+    """
+
+    number: int
+    digest: str
+    sentences: int
+    position: int
+    text: str | None
+
+
+class Engine(Protocol):
+    """Runs a plan. Outcomes come in any order, one for every part of the input."""
+
+    def run(self, plan: Plan, done: frozenset[int]) -> Iterator[Outcome]:
+        """Label the parts that are not among those `done`."""
+
+
+class LocalEngine:
+    """Labels one part after the other in this process.
+
+    Args:
+        labeller: The model.
+        watch: Called with every part and its predictions; then parts that are done are labelled
+            again.
+    """
+
+    def __init__(self, labeller: Labeller, watch: Watch | None = None) -> None:
+        self.labeller = labeller
+        self.watch = watch
+
+    def run(self, plan: Plan, done: frozenset[int]) -> Iterator[Outcome]:
+        """Label the parts that are not among those `done`."""
+        for part in plan.parts():
+            wanted = self.watch is not None or part.number not in done
+            text = label_part(self.labeller, part, self.watch) if wanted else None
+            yield Outcome(part.number, part.digest, len(part.sentences), part.position, text)
+
+
+class Watcher(Protocol):
+    """Is told how far a job has come."""
+
+    def advance(self, outcome: Outcome) -> None:
+        """One more part is done."""
+
+
+class Job:
+    """Work whose output is one file.
+
+    Args:
+        out: The file.
+        kind: Its format.
+        overwrite: Replace the file, or other unfinished work, where it is there already.
+    """
+
+    def __init__(self, out: Path, kind: Format, overwrite: bool) -> None:
+        self.out = out
+        self.kind = kind
+        self.overwrite = overwrite
+        self.folder = out.with_name(out.name + JOB.folder_suffix)
+        self.bad = out.with_name(out.name + JOB.bad_suffix)
+
+    def finish_joined(self) -> bool:
+        """Remove the parts of a job that was stopped between its last step and just that.
+
+        Returns:
+            Whether there was one, so that nothing is left to be done.
+        """
+        if self.overwrite or not self._is_joined():
+            return False
+        self._clean_up()
+        return True
+
+    def _is_joined(self) -> bool:
+        """Whether the output is the very file that was joined from these parts."""
+        try:
+            inode = (self.folder / JOB.done).read_text()
+            return inode == str(self.out.stat().st_ino)
+        except FileNotFoundError:
+            return False
+
+    def run(self, plan: Plan, engine: Engine, book: Codebook, watcher: Watcher) -> PartSummary:
+        """Do what is not done yet, then join the parts.
+
+        Args:
+            plan: What is to be labelled.
+            engine: What labels it.
+            book: The codebook of the bundle.
+            watcher: Is told of every part.
+
+        Returns:
+            The summary of all parts.
+
+        Raises:
+            OutputError: Other work is unfinished here, another process is at it, the input
+                changed, or a file cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _locked(self.folder / JOB.lock):
+                self._begin(plan)
+                try:
+                    count = self._label(plan, engine, watcher)
+                except FramingError:
+                    self._leave_nothing_empty()
+                    raise
+                summary = self._join(count, book)
+            self._clean_up()
+        except OSError as error:
+            # A full disk, say. What is done stays.
+            where = error.filename or self.folder
+            raise OutputError(
+                f"{where}: cannot write: {error.strerror or error}; mend this, then run the same "
+                "command again: it continues"
+            ) from None
+        return summary
+
+    def _begin(self, plan: Plan) -> None:
+        record = self.folder / JOB.record
+        wanted = plan.to_dict()
+        if self._is_joined():
+            _clear(self.folder)
+        if record.exists():
+            differences = list(_differences(_read_record(record), wanted))
+            if differences and self._done() and not self.overwrite:
+                raise OutputError(_other_job(self.folder, differences))
+            if differences:
+                _clear(self.folder)
+        for leftover in self.folder.glob(".*"):
+            leftover.unlink()
+        if not record.exists():
+            write_json(record, wanted)
+
+    def _done(self) -> frozenset[int]:
+        return frozenset(JOB.number(path) for path in self.folder.glob(JOB.parts))
+
+    def _leave_nothing_empty(self) -> None:
+        if not self._done():
+            self._clean_up()
+
+    def _part(self, number: int) -> Path:
+        return self.folder / JOB.part(number)
+
+    def _label(self, plan: Plan, engine: Engine, watcher: Watcher) -> int:
+        done = self._done()
+        count = 0
+        for outcome in engine.run(plan, done):
+            count += 1
+            path = self._part(outcome.number)
+            if outcome.number in done:
+                self._check_same(path, outcome.digest)
+            elif outcome.text is not None:
+                _write_durably(path, outcome.text)
+            watcher.advance(outcome)
+        return count
+
+    def _check_same(self, path: Path, digest: str) -> None:
+        with _open_part(path) as file:
+            found = read_summary(file).digest
+        if found != digest:
+            raise OutputError(
+                f"{self.folder}: the input has changed since this work began: what is read now "
+                f"differs from what stands in {path.name}; {_START_AFRESH}"
+            )
+
+    def _join(self, count: int, book: Codebook) -> PartSummary:
+        paths = [self._part(number) for number in range(count)]
+        summary = total(_summaries(paths))
+        joined, bad = self.folder / JOB.joined, self.folder / JOB.bad
+        write_joined(joined, self.kind, paths, TableShape(book, summary.columns))
+        if summary.bad_rows or summary.bad_files:
+            _write_bad(bad, paths)
+            bad.replace(self.bad)
+        else:
+            # One of an earlier job with this output.
+            self.bad.unlink(missing_ok=True)
+        # A file keeps its inode when it is renamed, so that a kill at any moment leaves no doubt.
+        (self.folder / JOB.done).write_text(str(joined.stat().st_ino))
+        joined.replace(self.out)
+        return summary
+
+    def _clean_up(self) -> None:
+        _clear(self.folder)
+        shutil.rmtree(self.folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove everything but the lock; the sign that all is joined goes last."""
+    keep = (JOB.lock, JOB.done)
+    for path in folder.iterdir():
+        if path.name not in keep:
+            path.unlink()
+    (folder / JOB.done).unlink(missing_ok=True)
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the system takes away from a process that dies."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
+        yield
+        return
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(
+                f"{path.parent}: another process is at this work; let it finish, or stop it first"
+            ) from None
+        yield
+
+
+def _read_record(path: Path) -> Mapping[str, Any]:
+    try:
+        found = read_json(path)
+    except ArtifactError as error:
+        raise OutputError(f"{error}; {_START_AFRESH}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("version", "bundle", "sentences a part"):
+        if found.get(name) != wanted[name]:
+            yield f"{name}: {found.get(name)}, now {wanted[name]}"
+    before, now = found.get("reading") or {}, wanted["reading"]
+    for name in {**before, **now}:
+        if before.get(name) != now.get(name):
+            yield f"{name}: {before.get(name)}, now {now.get(name)}"
+    yield from _other_files(found.get("inputs") or [], wanted["inputs"])
+
+
+def _other_files(before: list[str], now: list[str]) -> Iterator[str]:
+    if before == now:
+        return
+    added, gone = set(now) - set(before), set(before) - set(now)
+    changed = [f"{name} is new" for name in now if name in added]
+    changed += [f"{name} was there before" for name in before if name in gone]
+    yield from (f"inputs: {text}" for text in changed[:_SHOWN] or ["in another order"])
+    if len(changed) > _SHOWN:
+        yield f"inputs: {len(changed) - _SHOWN} more"
+
+
+def _other_job(folder: Path, differences: Iterable[str]) -> str:
+    lines = "".join(f"\n  - {difference}" for difference in differences)
+    return (
+        f"{folder}: holds unfinished work of another command; give that command again to continue "
+        f"it, name another output, or {_START_AFRESH}. What differs:{lines}"
+    )
+
+
+@contextmanager
+def _open_part(path: Path) -> Iterator[IO[str]]:
+    with path.open(encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+def _summaries(paths: Iterable[Path]) -> Iterator[PartSummary]:
+    for path in paths:
+        with _open_part(path) as file:
+            yield read_summary(file)
+
+
+def write_joined(path: Path, kind: Format, parts: Sequence[Path], shape: TableShape) -> None:
+    """Write the records of labelled parts to one file.
+
+    Args:
+        path: The file.
+        kind: Its format.
+        parts: Files of labelled parts.
+        shape: The columns, for tables.
+    """
+    if kind == "parquet":
+        write_parquet(path, _records(parts), shape)
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if kind == "csv":
+            write_csv(file, _records(parts), shape)
+        else:
+            file.writelines(_records(parts))
+
+
+def _records(paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        with _open_part(path) as file:
+            read_bad(file, read_summary(file))
+            yield from file
+
+
+def _write_bad(path: Path, parts: Iterable[Path]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        for part in parts:
+            with _open_part(part) as file:
+                out.write(read_bad(file, read_summary(file)))

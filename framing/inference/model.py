@@ -1,0 +1,188 @@
+"""`framing.load`: label texts from Python."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, overload
+
+from framing.codebook import Codebook
+from framing.data.columns import ColumnMapping
+from framing.data.problems import Place
+from framing.data.rows import SentenceReader, complete_all
+from framing.data.tables import Row
+from framing.errors import DataError
+from framing.inference.bundle import load_bundle
+from framing.inference.labeller import CHUNK, Labeller
+from framing.inference.writers import decided, label_columns
+from framing.records import Prediction, Sentence
+
+
+class DataFrame(Protocol):
+    """A data frame of pandas, polars or `datasets`; none of these is imported here."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+
+Frame = TypeVar("Frame", bound=DataFrame)
+
+
+class Model:
+    """A bundle, ready to label. Several threads may use it at once.
+
+    Args:
+        labeller: The opened bundle.
+    """
+
+    def __init__(self, labeller: Labeller) -> None:
+        self._labeller = labeller
+
+    @property
+    def codebook(self) -> Codebook:
+        """The variables and labels of the predictions."""
+        return self._labeller.bundle.codebook
+
+    @overload
+    def label(
+        self, data: Iterable[str] | Iterable[Sentence], columns: None = None
+    ) -> list[Prediction]: ...
+
+    @overload
+    def label(self, data: Frame, columns: Mapping[str, str] | None = None) -> Frame: ...
+
+    def label(self, data: Any, columns: Mapping[str, str] | None = None) -> Any:
+        """Label texts or the rows of a data frame.
+
+        Args:
+            data: Texts or sentences: a list or any other iterable, also a column of pandas,
+                polars or `datasets`. Or a data frame of one of these, with a column ``text`` or
+                ``sentence``. Texts are documents of their own; where a frame has ``doc_id``, the
+                sentence before is found by itself.
+            columns: For data frames: field -> column, such as ``{"text": "body"}``.
+
+        Returns:
+            A prediction for each text; or a copy of the frame with columns added: for each head
+            the decided label (multi_label: a list of them) and ``p.<head>.<label>``, the
+            probability of each label.
+
+        Raises:
+            DataError: A text is missing or no text, or a column that would be added is there.
+        """
+        if _is_frame(data):
+            return _with_columns(data, self._frame_columns(data, columns))
+        if columns is not None:
+            raise DataError("label: `columns` is for data frames, found other data")
+        return self._predictions(_sentences(data))
+
+    def _predictions(self, sentences: Iterable[Sentence]) -> list[Prediction]:
+        rest = iter(sentences)
+        # The parts that a file with these sentences would have, so that digits agree.
+        parts = iter(lambda: list(itertools.islice(rest, CHUNK)), [])
+        return [prediction for part in parts for prediction in self._labeller.label(part)]
+
+    def _frame_columns(self, frame: Any, columns: Mapping[str, str] | None) -> dict[str, list[Any]]:
+        names = _column_names(frame)
+        taken = [name for _, _, name in label_columns(self.codebook) if name in names]
+        if taken:
+            raise DataError(
+                f"label: the data frame has a column {taken[0]!r} already; rename or drop it"
+            )
+        reader = SentenceReader(ColumnMapping.from_dict(columns or {}), "row")
+        rows = (
+            Row(values, Place("data frame", number), tabular=True)
+            for number, values in enumerate(_records(frame), start=1)
+        )
+        predictions = self._predictions(complete_all([reader.draft(row) for row in rows]))
+        return prediction_columns(predictions, self.codebook)
+
+
+def load(path: Path | str) -> Model:
+    """Open a run or a bundle.
+
+    Args:
+        path: Its folder.
+
+    Returns:
+        What labels texts.
+
+    Raises:
+        ArtifactError: There is no bundle, or it is incomplete or altered.
+    """
+    return Model(Labeller(load_bundle(path)))
+
+
+def prediction_columns(predictions: Sequence[Prediction], book: Codebook) -> dict[str, list[Any]]:
+    """Predictions as the columns of a table.
+
+    Args:
+        predictions: One a row.
+        book: Gives the columns.
+
+    Returns:
+        Column name -> values.
+    """
+    columns: dict[str, list[Any]] = {}
+    for head, label, name in label_columns(book):
+        if label is None:
+            columns[name] = [decided(head, p.labels) for p in predictions]
+        else:
+            index = head.labels.index(label)
+            columns[name] = [p.probabilities[head.name][index] for p in predictions]
+    return columns
+
+
+def _sentences(data: Any) -> Iterator[Sentence]:
+    if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
+        raise DataError(
+            f"label: expected a list of texts or a data frame, found {type(data).__name__}; for "
+            "the text of an article use framing.data.page.article_sentences"
+        )
+    for number, item in enumerate(data):
+        if isinstance(item, Sentence):
+            yield item
+        elif isinstance(item, str) and item.strip():
+            yield Sentence(str(number), item, str(number))
+        else:
+            raise DataError(f"label: text {number}: expected a text, found {item!r}")
+
+
+#: Package -> its class of data frames. They are told by name, so that none need be imported.
+_FRAMES = {"pandas": "DataFrame", "polars": "DataFrame", "datasets": "Dataset"}
+
+
+def _package(data: object) -> str:
+    return type(data).__module__.partition(".")[0]
+
+
+def _is_frame(data: object) -> bool:
+    return type(data).__name__ == _FRAMES.get(_package(data))
+
+
+def _column_names(frame: Any) -> list[str]:
+    names = frame.column_names if _package(frame) == "datasets" else frame.columns
+    return [str(name) for name in names]
+
+
+def _records(frame: Any) -> Iterator[dict[str, Any]]:
+    package = _package(frame)
+    if package == "pandas":
+        names = _column_names(frame)
+        for values in frame.itertuples(index=False, name=None):
+            yield dict(zip(names, values, strict=True))
+    else:
+        yield from frame.iter_rows(named=True) if package == "polars" else frame
+
+
+def _with_columns(frame: Any, columns: Mapping[str, list[Any]]) -> Any:
+    package = sys.modules[_package(frame)]
+    if package.__name__ == "pandas":
+        added = package.DataFrame(columns, index=frame.index)
+        return package.concat([frame, added], axis=1)
+    if package.__name__ == "polars":
+        return frame.with_columns([package.Series(n, v) for n, v in columns.items()])
+    added = package.Dataset.from_dict(columns)
+    return package.concatenate_datasets([frame, added], axis=1)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import framing
+from framing.errors import DataError
+from framing.inference.model import Model
+from framing.records import Sentence
+
+TEXTS = ["Inflation is terrible.", "The weather was fine.", "Unemployment."]
+ADDED = ["topics", "p.topics.prices", "p.topics.jobs", "view.prices", "p.view.prices.good"]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_bundle: Path) -> Model:
+    return framing.load(tiny_bundle)
+
+
+def test_lists(model: Model) -> None:
+    found = model.label(TEXTS)
+    assert [p.labels["topics"] for p in found] == [("prices",), (), ("jobs",)]
+    assert [p.sentence_id for p in found] == ["0", "1", "2"]
+    assert model.label(iter(TEXTS)) == found
+    assert model.label([Sentence("x", TEXTS[0], "d")])[0].sentence_id == "x"
+    assert model.label([]) == []
+    assert model.codebook.name == "small"
+
+
+def test_pandas(model: Model) -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"body": TEXTS, "n": [1, 2, 3]}, index=[7, 8, 9])
+    found = model.label(frame, {"text": "body"})
+    assert list(found.columns)[:7] == ["body", "n", *ADDED]
+    assert list(found.index) == [7, 8, 9]
+    assert found["topics"].tolist() == [["prices"], [], ["jobs"]]
+    assert found["speaker"].tolist() == ["government"] * 3
+    assert found["p.topics.prices"][7] == model.label(TEXTS)[0].probabilities["topics"][0]
+    assert list(frame.columns) == ["body", "n"]
+    assert model.label(frame["body"]) == model.label(TEXTS)
+    with pytest.raises(DataError, match="has a column 'topics' already; rename or drop it"):
+        model.label(found, {"text": "body"})
+
+
+def test_polars(model: Model) -> None:
+    pl = pytest.importorskip("polars")
+    found = model.label(pl.DataFrame({"text": TEXTS}))
+    assert found.columns[:6] == ["text", *ADDED]
+    assert found["topics"].to_list() == [["prices"], [], ["jobs"]]
+    assert found["view.prices"].to_list() == ["bad", None, None]
+    assert model.label(pl.Series(TEXTS)) == model.label(TEXTS)
+
+
+def test_datasets(model: Model) -> None:
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({"text": TEXTS})
+    found = model.label(data)
+    assert found.column_names[:6] == ["text", *ADDED]
+    assert list(found["topics"]) == [["prices"], [], ["jobs"]]
+    assert model.label(data["text"]) == model.label(TEXTS)
+
+
+def test_threads(model: Model) -> None:
+    lists = [[f"{'so ' * k}{text}" for text in TEXTS] for k in range(40)]
+    alone = [model.label(texts) for texts in lists]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(model.label, lists)) == alone
+
+
+def test_what_is_no_text(model: Model) -> None:
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(DataError, match="expected a list of texts or a data frame, found str"):
+        model.label("Inflation.")
+    with pytest.raises(DataError, match="text 1: expected a text, found None"):
+        model.label(["Inflation.", None])  # type: ignore[list-item]
+    with pytest.raises(DataError, match=r"data frame, row 2: column 'text': expected a sentence"):
+        model.label(pd.DataFrame({"text": ["Inflation.", None]}))
+    with pytest.raises(DataError, match="`columns` is for data frames"):
+        model.label(TEXTS, {"text": "body"})  # type: ignore[call-overload]
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, framing; print({'numpy', 'onnxruntime', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
