@@ -38,6 +38,7 @@ class BundleSettings:
         inputs: Names of the graph's inputs.
         version: Of the package that wrote it.
         codebook_hash: Of the codebook beside it.
+        mark_target: Whether the mention of the target is marked.
     """
 
     run: str
@@ -47,6 +48,7 @@ class BundleSettings:
     inputs: tuple[str, ...]
     version: str
     codebook_hash: str
+    mark_target: bool = False
 
     def to_json(self) -> str:
         """As JSON text."""
@@ -82,6 +84,8 @@ class BundleSettings:
                 inputs=tuple(fields["inputs"]),
                 version=str(fields["version"]),
                 codebook_hash=str(fields["codebook_hash"]),
+                # Bundles of earlier versions do not name it, and mark nothing.
+                mark_target=bool(fields.get("mark_target", False)),
             )
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{where}: not the settings of a bundle: {error!r}") from None
@@ -112,7 +116,8 @@ class Bundle:
     @property
     def input_settings(self) -> InputSettings:
         """How sentences become token ids."""
-        return InputSettings(self.settings.context, self.settings.max_length)
+        settings = self.settings
+        return InputSettings(settings.context, settings.max_length, settings.mark_target)
 
 
 def load_bundle(path: Path | str) -> Bundle:

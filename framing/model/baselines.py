@@ -97,6 +97,14 @@ def fit_baselines(folder: Path, names: Sequence[str], fitting: Fitting) -> None:
         write_text(target / BASELINE.decisions, decisions.to_json())
 
 
+def describe(name: str, folder: Path) -> str:
+    """What a stored baseline does, in a sentence; the metadata-only one tells its fields."""
+    if name != "metadata":
+        return DESCRIPTIONS[name]
+    fields = " or ".join(read_json(folder / BASELINE.table)["fields"])
+    return DESCRIPTIONS[name].replace("source or genre", fields)
+
+
 def predict_baselines(folder: Path, inputs: Inputs) -> dict[str, list[Prediction]]:
     """Predict with every baseline stored below `folder`.
 
@@ -148,8 +156,8 @@ def _majority_logits(folder: Path, inputs: Inputs) -> FloatArray:
 def metadata_value(sentence: Sentence, fields: Sequence[str]) -> str:
     """The first metadata field that a sentence has, as ``field=value``, or ""."""
     for name in fields:
-        if sentence.metadata.get(name):
-            return f"{name}={sentence.metadata[name]}"
+        if value := sentence.value(name):
+            return f"{name}={value}"
     return ""
 
 

@@ -42,6 +42,10 @@ _SLICES = (
     "Figures of the same model on one source, genre and so on. Differences between parts are not "
     "tested; small parts have wide intervals."
 )
+_PUBLISHED = (
+    "Published values come without intervals, and from one training or the best of several. A "
+    "distance from them that lies within this run's interval says nothing."
+)
 _LEARNING = (
     "The recipe of this run, trained again with some of these data's own sentences beside its "
     "training data. Every sentence is scored by a model that saw other documents of these data "
@@ -61,6 +65,7 @@ def sections(view: View) -> tuple[Section, ...]:
         _summary(view),
         _warnings(view),
         _systems(view),
+        *_official(view),
         *(_variable(view, variable) for variable in view.book.variables),
         _calibration(view),
         _agreement(view),
@@ -113,6 +118,15 @@ def _systems(view: View) -> Section:
     if view.scores.comparisons:
         blocks.append(tables.comparisons_table(view))
     return Section("systems", "Model, coders and baselines", tuple(blocks))
+
+
+def _official(view: View) -> Iterator[Section]:
+    if view.scores.official:
+        blocks: list[Block] = []
+        for figure in view.scores.official:
+            texts = (f"{plain(figure.name)}: {plain(figure.protocol)}", plain(figure.note))
+            blocks += [Text(tuple(t for t in texts if t)), tables.official_table(figure)]
+        yield Section("official", "Beside published results", (*blocks, Text((_PUBLISHED,))))
 
 
 def _variable(view: View, variable: Variable) -> Section:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from framing.codebook import Head, Variable
-from framing.evaluation.schema import Agreement, PrecisionRecallCurve, Score
+from framing.evaluation.schema import Agreement, Official, PrecisionRecallCurve, Score
 from framing.report.blocks import Column, Row, Table
 from framing.report.formatting import (
     UNDEFINED,
@@ -15,9 +16,10 @@ from framing.report.formatting import (
     number,
     p_value,
     plain,
+    scaled_estimate,
     titled,
 )
-from framing.report.view import METRIC_TITLES, View, system_name, variable_name
+from framing.report.view import METRIC_TITLES, MODEL, View, system_name, variable_name
 
 
 def systems_table(view: View, variable: Variable) -> Table:
@@ -148,6 +150,30 @@ def pairs_table(view: View, variable: Variable) -> Table:
         columns=_columns("System", [METRIC_TITLES[m] for m in metrics]),
         rows=tuple(rows),
         notes=_notes(found),
+    )
+
+
+def official_table(figure: Official) -> Table:
+    """An official figure of this run's systems, then what others report."""
+    model = (figure.value, figure.low, figure.high)
+    own = [(MODEL, model), *((b.system, (b.value, b.low, b.high)) for b in figure.baselines)]
+    rows = [
+        Row(
+            (system_name(name), scaled_estimate(*values, scale=figure.scale), "", "this run"),
+            strong=name == MODEL,
+        )
+        for name, values in own
+    ]
+    rows += [
+        Row((plain(p.system), f"{p.value:g}", plain(p.parameters), plain(p.source)))
+        for p in figure.published
+    ]
+    names = (("System", False), (plain(figure.name), True), ("Parameters", True), ("From", False))
+    return Table(
+        id=f"official-{re.sub('[^a-z0-9]+', '-', figure.name.lower())}",
+        caption=f"{plain(figure.name)} of {count(figure.n)} test sentences",
+        columns=tuple(Column(name, numeric=numeric) for name, numeric in names),
+        rows=tuple(rows),
     )
 
 
