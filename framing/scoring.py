@@ -24,8 +24,8 @@ from framing.evaluation.scoring import (
 from framing.export import POOLED
 from framing.inference.bundle import Bundle, load_bundle, open_session
 from framing.inference.labeller import Labeller, run_graph
-from framing.model.baselines import Inputs, describe, predict_baselines
-from framing.records import Annotation, Sentence
+from framing.model.baselines import DESCRIPTIONS, USUAL_BASIS, Inputs, basis, predict_baselines
+from framing.records import Annotation, Prediction, Sentence
 from framing.report import write_report
 
 
@@ -130,9 +130,16 @@ def _systems(folder: Path, bundle: Bundle, scored: Scored) -> list[System]:
     baselines = folder / RUN.baselines
     inputs = Inputs(scored.sentences, bundle.codebook, embedder(baselines, bundle))
     for name, found in predict_baselines(baselines, inputs).items():
-        text = describe(name, baselines / name)
-        systems.append(System(name, "baseline", text, found))
+        systems.append(_baseline(name, baselines / name, found))
     return systems
+
+
+def _baseline(name: str, folder: Path, predictions: Sequence[Prediction]) -> System:
+    text = DESCRIPTIONS[name]
+    found = basis(folder) if name == "metadata" else USUAL_BASIS
+    if found == USUAL_BASIS:
+        return System(name, "baseline", text, predictions)
+    return System(name, "baseline", text.replace(USUAL_BASIS, found), predictions, found)
 
 
 def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:

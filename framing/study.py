@@ -277,7 +277,7 @@ def _origin(config: DataConfig, card: Card | None) -> str:
     if config.origin:
         return config.origin
     if card is not None:
-        return " ".join([card.origin, f"Licence: {card.licence}", *card.limits])
+        return card.description
     if config.corpus is None:
         return ""
     bundled = load_card(config.corpus)

@@ -77,12 +77,15 @@ class SystemScores:
         kind: What it is.
         description: One sentence for people.
         scores: The figures.
+        basis: The metadata that the metadata-only baseline looks at, where they are others than
+            source and genre; else "".
     """
 
     name: str
     kind: SystemKind
     description: str
     scores: tuple[Score, ...]
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,12 +100,14 @@ class System:
         kind: "model" or "baseline".
         description: One sentence for people.
         predictions: One for every sentence scored, in any order.
+        basis: As in `schema.SystemScores`.
     """
 
     name: str
     kind: schema.SystemKind
     description: str
     predictions: Sequence[Prediction]
+    basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,9 @@ def _system_scores(
 ) -> Iterator[schema.SystemScores]:
     for system in systems:
         scores = tuple(to_score(f, confidence) for f in figures[system.name])
-        yield schema.SystemScores(system.name, system.kind, system.description, scores)
+        yield schema.SystemScores(
+            system.name, system.kind, system.description, scores, system.basis
+        )
     if ceiling.NAME in figures:
         yield schema.SystemScores(
             ceiling.NAME,

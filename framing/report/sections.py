@@ -23,7 +23,7 @@ from framing.report.blocks import (
 )
 from framing.report.formatting import count, listed, number, plain, things, titled
 from framing.report.verdicts import how_to_read, overall, verdict, warnings
-from framing.report.view import View, system_name, variable_name
+from framing.report.view import View, variable_name
 
 _CURVES = (
     "Each curve shows precision and recall over all thresholds; the mark is the threshold stored "
@@ -109,7 +109,7 @@ def _warnings(view: View) -> Section:
 
 def _systems(view: View) -> Section:
     described = tuple(
-        (system_name(s.name), plain(s.description)) for s in (view.model, *view.others)
+        (view.system_name(s.name), plain(s.description)) for s in (view.model, *view.others)
     )
     blocks: list[Block] = [Definitions(described)]
     for variable in view.book.variables:
@@ -125,7 +125,7 @@ def _official(view: View) -> Iterator[Section]:
         blocks: list[Block] = []
         for figure in view.scores.official:
             texts = (f"{plain(figure.name)}: {plain(figure.protocol)}", plain(figure.note))
-            blocks += [Text(tuple(t for t in texts if t)), tables.official_table(figure)]
+            blocks += [Text(tuple(t for t in texts if t)), tables.official_table(view, figure)]
         yield Section("official", "Beside published results", (*blocks, Text((_PUBLISHED,))))
 
 

@@ -141,6 +141,11 @@ class Card:
     codebook: Codebook
 
     @property
+    def description(self) -> str:
+        """Origin, licence and limits, for reports."""
+        return " ".join([self.origin, f"Licence: {self.licence}.", *self.limits])
+
+    @property
     def how_to_get(self) -> str:
         """The way to the files in one paragraph."""
         below = f", folder {self.folder}" if self.folder else ""
