@@ -85,8 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "corpus",
-        help="a file, a folder with sentences.* and annotations.*, a bundled corpus, or with --root "
-        "a benchmark",
+        help="a file, a folder with sentences.* and annotations.*, a bundled corpus, or "
+        "(with --root) a benchmark",
     )
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the benchmark's files")
     parser.add_argument("--codebook", type=Path, help="codebook (YAML); needed for your own data")
@@ -254,7 +254,9 @@ def _print_agreement(console: Console, agreement: Mapping[str, Any]) -> None:
     for name, found in agreement["alpha"].items():
         rows[name] = {"alpha": found["alpha"], "sentences": found["units"]}
         for pair, values in agreement["f1"].items():
-            rows[name][f"F1 {pair}"] = values.get(name)
+            # Variables with one label have no F1 of pairs; eight coders would make 28 empty columns.
+            if values:
+                rows[name][f"F1 {pair}"] = values.get(name)
     _print_table(console, "Agreement (Krippendorff's alpha)", rows, across=False)
 
 
