@@ -223,7 +223,8 @@ def benchmark_root(root: Path | None, card: Card) -> Path:
     if root is None:
         raise ConfigError(
             f"data.root: name the folder with the files of {card.name}, absolute or relative to "
-            f"the config, such as --set data.root=DIR; they do not come with this package. Get them: {card.how_to_get}"
+            "the config, such as --set data.root=DIR; they do not come with this package. Get "
+            f"them: {card.how_to_get}"
         )
     return root
 

@@ -1,4 +1,4 @@
-"""Made-up rows in the form of the public benchmarks' files, of which none may enter this project."""
+"""Made-up rows in the form of the public benchmarks' files, whose own rows stay out of here."""
 
 from __future__ import annotations
 

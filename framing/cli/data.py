@@ -254,7 +254,7 @@ def _print_agreement(console: Console, agreement: Mapping[str, Any]) -> None:
     for name, found in agreement["alpha"].items():
         rows[name] = {"alpha": found["alpha"], "sentences": found["units"]}
         for pair, values in agreement["f1"].items():
-            # Variables with one label have no F1 of pairs; eight coders would make 28 empty columns.
+            # Single_label variables have none, and eight coders would give 28 empty columns.
             if values:
                 rows[name][f"F1 {pair}"] = values.get(name)
     _print_table(console, "Agreement (Krippendorff's alpha)", rows, across=False)
