@@ -28,7 +28,8 @@ def mean_f1(counts: Counts, labels: Sequence[int]) -> FloatArray:
     Returns:
         Shape (...).
     """
-    return np.nan_to_num(f1(counts)[..., list(labels)], nan=0.0).mean(axis=-1)
+    values = f1(counts)[..., list(labels)]
+    return np.where(np.isnan(values), 0.0, values).mean(axis=-1)
 
 
 def share_right(counts: Counts, labels: Sequence[int]) -> FloatArray:
