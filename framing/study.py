@@ -133,6 +133,13 @@ class Study:
                 if value not in known:
                     raise ConfigError(f"{where}: {unknown_name('value', value, known)}")
 
+    @property
+    def scored_hash(self) -> str:
+        """Hash of the data scored: the corpus's, or where filters choose, of what they leave."""
+        if not self.where and not self.hold_out:
+            return self.corpus.hash
+        return self.corpus.subset(s.id for s in self.split("test")).hash
+
     def gold_of(self, sentences: Sequence[Sentence]) -> list[Annotation]:
         """Gold annotations of sentences."""
         return [self.gold[s.id] for s in sentences]
@@ -192,15 +199,12 @@ def load_study(config: RunConfig) -> Study:
 def _check_splits(study: Study) -> None:
     for name in ("train", "dev", "test"):
         if not study.split(name):
-            filtered = "that data.where and data.hold_out admit " if _filters(study) else ""
+            filtered = study.where or study.hold_out
+            chosen = "that data.where and data.hold_out admit " if filtered else ""
             raise DataError(
-                f"{study.corpus.name}: no coded sentence {filtered}in the {name} split; each split "
+                f"{study.corpus.name}: no coded sentence {chosen}in the {name} split; each split "
                 "needs at least one document (see `framing data split`)"
             )
-
-
-def _filters(study: Study) -> bool:
-    return bool(study.where or study.hold_out)
 
 
 def _corpus(config: DataConfig, card: Card | None) -> Corpus:

@@ -422,7 +422,7 @@ def score(stage: Stage) -> None:
     scored = Scored(
         name=study.corpus.name,
         split="test",
-        hash=study.corpus.hash,
+        hash=study.scored_hash,
         adjudicator=study.adjudicator,
         origin=study.origin,
         sentences=sentences,

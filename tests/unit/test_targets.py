@@ -132,6 +132,16 @@ def test_the_target_of_own_data_is_a_field_too(tmp_path: Path) -> None:
     assert metadata_value(found.split("test")[0], ["target"]) == "target=b"
 
 
+def test_runs_on_other_targets_are_scored_on_other_data(config: Path) -> None:
+    changes = ((), ("data.where={target: [climate]}",), ("data.hold_out={target: [atheism]}",))
+    hashes = [study(config, *change).scored_hash for change in changes]
+    assert len(set(hashes)) == 3
+    assert hashes[0] == study(config).corpus.hash
+    # A target is tested on the same sentences, whether training saw it or not.
+    seen, unseen = (study(config, f"data.{k}={{target: [climate]}}") for k in ("where", "hold_out"))
+    assert seen.scored_hash == unseen.scored_hash
+
+
 def test_value_of_a_sentence() -> None:
     sentence = Sentence("1", "t", "d", target="Ann", metadata={"source": "x"})
     assert (sentence.value("source"), sentence.value("target")) == ("x", "Ann")

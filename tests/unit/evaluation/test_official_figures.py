@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from framing.evaluation.scoring import (
     System,
     evaluate_systems,
 )
+from framing.evaluation.seeds import summarise_seeds
 from framing.records import Annotation, Sentence
+from framing.report import render_seed_summary
 
 BOOK = parse_codebook("""
 name: stances
@@ -124,3 +127,13 @@ def test_other_sentences_than_the_protocol_names_are_told():
 def test_other_data_have_no_official_figures():
     scores, _, _ = scored()
     assert scores.official == ()
+
+
+def test_seeds_summarise_official_figures():
+    scores, _, _ = scored(FIGURE)
+    other = replace(scores, run="s", official=(replace(scores.official[0], value=50.0),))
+    summary = summarise_seeds([scores, other])
+    found = next(s for s in summary.scores if s.metric == "official")
+    assert (found.label, found.n) == ("Mean F1", 2)
+    assert found.mean == pytest.approx((scores.official[0].value + 50) / 2)
+    assert "| All variables | Mean F1 | Official |" in render_seed_summary(summary, scores)
