@@ -29,7 +29,8 @@ def mean_f1(counts: Counts, labels: Sequence[int]) -> FloatArray:
         Shape (...).
     """
     values = f1(counts)[..., list(labels)]
-    return np.where(np.isnan(values), 0.0, values).mean(axis=-1)
+    mean: FloatArray = np.where(np.isnan(values), 0.0, values).mean(axis=-1)
+    return mean
 
 
 def share_right(counts: Counts, labels: Sequence[int]) -> FloatArray:
