@@ -85,6 +85,10 @@ class DataConfig(_Section):
 
     corpus: str | None = None
     """Name of a bundled corpus."""
+    benchmark: str | None = None
+    """Name of a public benchmark (docs/benchmarks.md); instead of `corpus`."""
+    root: Path | None = None
+    """The folder with the files of `benchmark`."""
     path: Path | None = None
     """A file, or a folder with sentences.* and annotations.*; instead of `corpus`."""
     codebook: Path | None = None
@@ -96,7 +100,13 @@ class DataConfig(_Section):
     origin: str = ""
     """Where texts and codes come from, for report and card; a bundled corpus says so itself."""
     splits: SplitConfig | None = None
-    """How documents are divided; None: a bundled corpus's own splits, else `SplitConfig()`."""
+    """How documents are divided; None: the own splits of a bundled corpus or a benchmark, else
+    `SplitConfig()`."""
+    where: dict[str, tuple[str, ...]] = {}
+    """Use only sentences whose metadata field (or target) has one of these values, in all splits.
+    """
+    hold_out: dict[str, tuple[str, ...]] = {}
+    """Test only on sentences whose field has one of these values, and train without any of them."""
     train_where: dict[str, tuple[str, ...]] = {}
     """Train only on sentences whose metadata field has one of these values."""
     train_weights: dict[str, dict[str, float]] = {}
@@ -106,12 +116,18 @@ class DataConfig(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.corpus is None) == (self.path is None):
-            raise ValueError("give either `corpus` (a bundled one) or `path` (your own)")
+        given = [name for name in ("corpus", "benchmark", "path") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(
+                "give one of `corpus` (a bundled one), `benchmark` and `path` (your own); found "
+                f"{' and '.join(given) or 'none'}"
+            )
         if self.path is not None and self.codebook is None:
             raise ValueError("`path` needs a `codebook`")
-        if self.corpus is not None and (self.codebook or self.columns):
-            raise ValueError("a bundled `corpus` brings its codebook and columns; leave them out")
+        if self.path is None and (self.codebook or self.columns):
+            raise ValueError(f"a `{given[0]}` brings its codebook and columns; leave them out")
+        if self.root is not None and self.benchmark is None:
+            raise ValueError("`root` is the folder of a `benchmark`; name one, or leave it out")
         return self
 
 
@@ -126,6 +142,8 @@ class EncoderConfig(_Section):
     """Whether a Hub model may be fetched; otherwise it must be in the local cache."""
     context: tuple[ContextPart, ...] = ("previous",)
     """What goes before the sentence as first segment: any of target, title, previous."""
+    mark_target: bool = False
+    """Mark the target's mention in the sentence where `target_start` and `target_end` tell it."""
     max_length: int = Field(default=128, ge=8)
     """Tokens of a sequence, special tokens included."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -275,8 +293,12 @@ def config_hash(config: RunConfig, *hashes: str) -> str:
     """
     canonical = config.canonical()
     # The data's content counts, not where it lies on this computer.
-    for key in ("path", "codebook"):
+    for key in ("path", "codebook", "benchmark", "root"):
         canonical["data"].pop(key)
+    # Left out where not used, so that runs of configs without them keep their names.
+    for section, key in (("data", "where"), ("data", "hold_out"), ("encoder", "mark_target")):
+        if not canonical[section][key]:
+            canonical[section].pop(key)
     # So do the documents of each split, whose hash is among the data's.
     canonical["data"].pop("splits")
     # And of added sentences, hashed among the data, only the weight is left.
@@ -383,6 +405,7 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     data = config.data.model_copy(
         update={
             "path": absolute(config.data.path),
+            "root": absolute(config.data.root),
             "codebook": absolute(config.data.codebook),
             "splits": splits,
             "add": tuple(

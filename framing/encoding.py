@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from framing.errors import ArtifactError
+from framing.errors import ArtifactError, DataError
 from framing.records import Sentence
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 #: Parts that the first segment may be made of, in the order in which they are joined.
 CONTEXT_PARTS = ("target", "title", "previous")
+#: Metadata fields that say where in the sentence its target is mentioned, in characters.
+TARGET_START, TARGET_END = "target_start", "target_end"
+#: What stands around the mention that is meant; rare in English text.
+MARKS = ("\u00ab", "\u00bb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,12 @@ class InputSettings:
     Attributes:
         context: Which of `CONTEXT_PARTS` make the first segment, empty for the sentence alone.
         max_length: Tokens a sequence may have, special tokens included.
+        mark_target: Whether the mention of the target stands between `MARKS`.
     """
 
     context: tuple[str, ...] = ()
     max_length: int = 128
+    mark_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,29 @@ def first_segment(sentence: Sentence, settings: InputSettings) -> str:
     return " ".join(
         parts[name] for name in CONTEXT_PARTS if name in settings.context and parts[name]
     )
+
+
+def second_segment(sentence: Sentence, settings: InputSettings) -> str:
+    """The sentence itself, with its target marked if the settings ask for it and it is known.
+
+    Raises:
+        DataError: The target's place is not a place in the sentence.
+    """
+    fields = (sentence.metadata.get(TARGET_START, ""), sentence.metadata.get(TARGET_END, ""))
+    if not settings.mark_target or fields == ("", ""):
+        return sentence.text
+    if not all(field.isdecimal() for field in fields):
+        raise DataError(f"{_place_of_target(sentence)} whole numbers, found {fields}")
+    start, end = map(int, fields)
+    text = sentence.text
+    if not start < end <= len(text):
+        raise DataError(f"{_place_of_target(sentence)} a place in its text, found {start} to {end}")
+    before, after = MARKS
+    return f"{text[:start]}{before} {text[start:end]} {after}{text[end:]}"
+
+
+def _place_of_target(sentence: Sentence) -> str:
+    return f"sentence {sentence.id!r}: {TARGET_START} and {TARGET_END}: expected"
 
 
 def load_tokenizer(path: str) -> Tokenizer:
@@ -92,7 +121,9 @@ def tokenize(
     Returns:
         One entry a sentence, at most ``settings.max_length`` tokens each.
     """
-    texts = tokenizer.encode_batch([s.text for s in sentences], add_special_tokens=False)
+    texts = tokenizer.encode_batch(
+        [second_segment(s, settings) for s in sentences], add_special_tokens=False
+    )
     if not settings.context:
         return [_join(tokenizer, None, text, settings.max_length) for text in texts]
     firsts = tokenizer.encode_batch(

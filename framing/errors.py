@@ -9,6 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+#: Known names shown in one message.
+_MOST_NAMES = 50
+
 
 class FramingError(Exception):
     """Base of all errors that a user can cause and mend."""
@@ -52,7 +55,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     names = [str(k) for k in known]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {name!r}; known: {', '.join(names) or '(none)'}.{hint}"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    shown = ", ".join(names[:_MOST_NAMES]) or "(none)"
+    return f"unknown {kind} {name!r}; known: {shown}{more}.{hint}"
 
 
 def all_problems(heading: str, problems: Sequence[str]) -> str:

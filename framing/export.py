@@ -147,6 +147,7 @@ def write_bundle(
         inputs=inputs,
         version=__version__,
         codebook_hash=book.hash,
+        mark_target=settings.mark_target,
     )
     write_text(folder / BUNDLE.settings, bundle_settings.to_json())
     check_parity(model, folder / BUNDLE.graph, inputs)

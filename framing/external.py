@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import yaml
 
 from framing.artifacts import RUN
+from framing.codebook import Codebook
 from framing.config import RunConfig, load_config
+from framing.data.benchmarks import Card, benchmark_splits, load_benchmark, load_card
 from framing.data.corpus import Corpus
 from framing.data.gold import gold_annotations
 from framing.data.readers import ColumnMapping, read_corpus
@@ -22,7 +25,14 @@ from framing.study import load_study
 
 
 def evaluate_external(
-    run: Path, data: Path, out: Path, *, columns: Path | None, adjudicator: str | None, origin: str
+    run: Path,
+    data: Path,
+    out: Path,
+    *,
+    columns: Path | None,
+    adjudicator: str | None,
+    origin: str,
+    benchmark: str | None = None,
 ) -> Scores:
     """Score a run's model and baselines on other coded data.
 
@@ -33,6 +43,7 @@ def evaluate_external(
         columns: YAML file with a column mapping; None takes that of the run's config.
         adjudicator: The coder whose word is final; None takes that of the run's config.
         origin: Where texts and codes come from, "" where unknown.
+        benchmark: Name of the public benchmark whose files `data` holds; its test split is scored.
 
     Returns:
         The scores.
@@ -44,8 +55,12 @@ def evaluate_external(
     check_replaceable(out)
     config = load_config(run / RUN.config)
     book = load_bundle(run).codebook
-    corpus = read_corpus(data, book, column_mapping(columns, config))
-    scored = scored_corpus(corpus, adjudicator or config.data.adjudicator, origin)
+    adjudicator = adjudicator or config.data.adjudicator
+    if benchmark is None:
+        corpus = read_corpus(data, book, column_mapping(columns, config))
+        scored = scored_corpus(corpus, adjudicator, origin)
+    else:
+        scored = _scored_benchmark(load_card(benchmark), data, book, adjudicator)
     # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -113,6 +128,22 @@ def scored_corpus(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
         annotations=corpus.annotations,
         gold=[by_id[s.id] for s in sentences],
     )
+
+
+def _scored_benchmark(card: Card, root: Path, book: Codebook, adjudicator: str) -> Scored:
+    """The test split of a benchmark, for scoring a run with the same variables and labels."""
+    expected, found = ({head.name: head.labels for head in b.heads} for b in (card.codebook, book))
+    if expected != found:
+        raise DataError(
+            f"{card.name}: expected a run with its variables and labels {expected}, found {found}; "
+            f"train one with `data: {{benchmark: {card.name}}}`"
+        )
+    corpus = load_benchmark(card, root)
+    gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
+    documents = set(benchmark_splits(card, corpus, gold).documents["test"])
+    test = corpus.subset(s.id for s in corpus.sentences if s.doc_id in documents)
+    scored = scored_corpus(test, adjudicator, card.description)
+    return dataclasses.replace(scored, split="test", hash=corpus.hash, official=card.official)
 
 
 def _training_sentences(config: RunConfig) -> list[Sentence] | None:

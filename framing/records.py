@@ -39,6 +39,15 @@ class Sentence:
     metadata: Mapping[str, str] = field(default_factory=dict)
     span: tuple[int, int] | None = None
 
+    def value(self, field: str) -> str:
+        """A metadata field, or the target where the field is ``target`` and no metadata say it.
+
+        Returns:
+            The value, "" where the sentence has none.
+        """
+        found = self.metadata.get(field, "")
+        return self.target if field == "target" and not found else found
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:

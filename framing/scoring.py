@@ -10,6 +10,7 @@ from typing import Any
 from framing.arrays import FloatArray
 from framing.artifacts import BASELINE, RUN, read_json, write_predictions
 from framing.config import EvaluationConfig
+from framing.data.benchmarks import OfficialFigure
 from framing.data.gold import GOLD_RULE
 from framing.data.leakage import find_leakage
 from framing.encoding import tokenize
@@ -23,8 +24,8 @@ from framing.evaluation.scoring import (
 from framing.export import POOLED
 from framing.inference.bundle import Bundle, load_bundle, open_session
 from framing.inference.labeller import Labeller, run_graph
-from framing.model.baselines import DESCRIPTIONS, Inputs, predict_baselines
-from framing.records import Annotation, Sentence
+from framing.model.baselines import DESCRIPTIONS, USUAL_BASIS, Inputs, basis, predict_baselines
+from framing.records import Annotation, Prediction, Sentence
 from framing.report import write_report
 
 
@@ -41,6 +42,7 @@ class Scored:
         sentences: Only those with a gold annotation.
         annotations: Of all coders.
         gold: One a sentence, in the order of `sentences`.
+        official: Figures of the benchmark that the sentences are of, () for other data.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Scored:
     sentences: Sequence[Sentence]
     annotations: Sequence[Annotation]
     gold: Sequence[Annotation]
+    official: tuple[OfficialFigure, ...] = ()
 
 
 def embedder(folder: Path, bundle: Bundle) -> Callable[[Sequence[Sentence]], FloatArray]:
@@ -100,7 +103,9 @@ def score_run(
         run=folder.resolve().name,
         bundle=bundle.hash,
         book=bundle.codebook,
-        data=DataDescription(scored.name, scored.split, GOLD_RULE, scored.hash, scored.adjudicator),
+        data=DataDescription(
+            scored.name, scored.split, GOLD_RULE, scored.hash, scored.adjudicator, scored.official
+        ),
         sentences=scored.sentences,
         annotations=scored.annotations,
         gold=scored.gold,
@@ -125,8 +130,16 @@ def _systems(folder: Path, bundle: Bundle, scored: Scored) -> list[System]:
     baselines = folder / RUN.baselines
     inputs = Inputs(scored.sentences, bundle.codebook, embedder(baselines, bundle))
     for name, found in predict_baselines(baselines, inputs).items():
-        systems.append(System(name, "baseline", DESCRIPTIONS[name], found))
+        systems.append(_baseline(name, baselines / name, found))
     return systems
+
+
+def _baseline(name: str, folder: Path, predictions: Sequence[Prediction]) -> System:
+    text = DESCRIPTIONS[name]
+    found = basis(folder) if name == "metadata" else USUAL_BASIS
+    if found == USUAL_BASIS:
+        return System(name, "baseline", text, predictions)
+    return System(name, "baseline", text.replace(USUAL_BASIS, found), predictions, found)
 
 
 def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:
@@ -136,7 +149,8 @@ def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:
 
 def _warnings(scored: Scored) -> dict[str, str]:
     documents = len({sentence.doc_id for sentence in scored.sentences})
-    if documents < len(scored.sentences) or documents == 1:
+    # A benchmark's reader knows its documents.
+    if scored.official or documents < len(scored.sentences) or documents == 1:
         return {}
     return {
         "warning_single_sentences": "Every sentence is a document of its own. If several come from "

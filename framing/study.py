@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ import numpy as np
 from framing.arrays import FloatArray
 from framing.codebook import Codebook, load_codebook
 from framing.config import AddedConfig, DataConfig, RunConfig, SplitConfig
+from framing.data.benchmarks import Card, OfficialFigure, benchmark_splits, load_benchmark
+from framing.data.benchmarks import load_card as load_benchmark_card
 from framing.data.bundled import load_bundled, load_bundled_splits, load_card
-from framing.data.corpus import Corpus
+from framing.data.corpus import Corpus, metadata_fields
 from framing.data.gold import gold_annotations, soft_labels
 from framing.data.readers import ColumnMapping, read_corpus
 from framing.data.splits import Splits, load_splits, make_splits, splits_from_metadata
@@ -47,6 +49,9 @@ class Study:
         adjudicator: The coder whose word is final.
         origin: Where texts and codes come from, "" where nobody said.
         added: Further training sentences, in no split.
+        where: Metadata field -> values of the sentences that are used at all.
+        hold_out: Metadata field -> values of the sentences that are tested on, and not trained on.
+        official: Figures by which results on the data are compared, () where there are none.
     """
 
     corpus: Corpus
@@ -54,6 +59,9 @@ class Study:
     adjudicator: str
     origin: str
     added: tuple[Added, ...] = ()
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hold_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    official: tuple[OfficialFigure, ...] = ()
 
     @property
     def book(self) -> Codebook:
@@ -77,7 +85,16 @@ class Study:
     def split(self, name: str) -> list[Sentence]:
         """The coded sentences of a split, in the corpus's order."""
         documents = set(self.splits.documents[name])
-        return [s for s in self.corpus.sentences if s.doc_id in documents and s.id in self.gold]
+        return [
+            s
+            for s in self.corpus.sentences
+            if s.doc_id in documents and s.id in self.gold and self._admits(s, name)
+        ]
+
+    def _admits(self, sentence: Sentence, split: str) -> bool:
+        if not _matches(sentence, self.where):
+            return False
+        return not self.hold_out or _matches(sentence, self.hold_out) == (split == "test")
 
     def training_sentences(self, config: DataConfig) -> list[Sentence]:
         """The sentences of the training split that `train_where` admits, then the added ones.
@@ -86,9 +103,8 @@ class Study:
             ConfigError: No sentence has the metadata field or one of the values named.
         """
         chosen = self.split("train")
-        for field, values in config.train_where.items():
-            self._check_values(f"data.train_where.{field}", field, values)
-            chosen = [s for s in chosen if s.metadata.get(field) in values]
+        self.check_filter("train_where", config.train_where)
+        chosen = [s for s in chosen if _matches(s, config.train_where)]
         coded = (s for added in self.added for s in added.corpus.sentences if s.id in self.gold)
         return [*chosen, *coded]
 
@@ -96,19 +112,33 @@ class Study:
         """The factor of each sentence in the loss, shape (n,)."""
         weights = {s.id: added.weight for added in self.added for s in added.corpus.sentences}
         out = np.array([weights.get(s.id, 1.0) for s in sentences])
-        for field, factors in config.train_weights.items():
-            self._check_values(f"data.train_weights.{field}", field, factors)
-            out *= [factors.get(s.metadata.get(field, ""), 1.0) for s in sentences]
+        self.check_filter("train_weights", config.train_weights)
+        for name, factors in config.train_weights.items():
+            out *= [factors.get(s.value(name), 1.0) for s in sentences]
         return out
 
-    def _check_values(self, where: str, field: str, values: object) -> None:
-        known = sorted({s.metadata[field] for s in self.corpus.sentences if field in s.metadata})
-        if not known:
-            fields = sorted({name for s in self.corpus.sentences for name in s.metadata})
-            raise ConfigError(f"{where}: {unknown_name('metadata field', field, fields)}")
-        for value in values:  # type: ignore[attr-defined]
-            if value not in known:
-                raise ConfigError(f"{where}: {unknown_name('value', value, known)}")
+    def check_filter(self, key: str, filters: Mapping[str, Iterable[str]]) -> None:
+        """Check that a key of `data` names metadata that the corpus has.
+
+        Raises:
+            ConfigError: No sentence has the metadata field or one of the values named.
+        """
+        for name, values in filters.items():
+            where = f"data.{key}.{name}"
+            known = sorted({s.value(name) for s in self.corpus.sentences} - {""})
+            if not known:
+                fields = sorted(metadata_fields(self.corpus.sentences))
+                raise ConfigError(f"{where}: {unknown_name('metadata field', name, fields)}")
+            for value in values:
+                if value not in known:
+                    raise ConfigError(f"{where}: {unknown_name('value', value, known)}")
+
+    @property
+    def scored_hash(self) -> str:
+        """Hash of the data scored: the corpus's, or where filters choose, of what they leave."""
+        if not self.where and not self.hold_out:
+            return self.corpus.hash
+        return self.corpus.subset(s.id for s in self.split("test")).hash
 
     def gold_of(self, sentences: Sequence[Sentence]) -> list[Annotation]:
         """Gold annotations of sentences."""
@@ -133,6 +163,11 @@ class Study:
         return hashlib.sha256("".join(self.hashes().values()).encode()).hexdigest()
 
 
+def _matches(sentence: Sentence, filters: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether each of the fields has one of its values; True without any field."""
+    return all(sentence.value(name) in values for name, values in filters.items())
+
+
 def load_study(config: RunConfig) -> Study:
     """Read a config's corpus and splits.
 
@@ -140,27 +175,62 @@ def load_study(config: RunConfig) -> Study:
         DataError: The data cannot be read, does not fit the codebook, or a split is empty.
         ConfigError: The config names what is not there.
     """
-    corpus = _corpus(config.data)
-    splits = _splits(config.data, corpus)
-    added = tuple(_added(item, corpus, config.data.adjudicator) for item in config.data.add)
+    data = config.data
+    card = None if data.benchmark is None else load_benchmark_card(data.benchmark)
+    corpus = _corpus(data, card)
+    added = tuple(_added(item, corpus, data.adjudicator) for item in data.add)
     _check_ids(corpus, added)
-    study = Study(corpus, splits, config.data.adjudicator, _origin(config.data), added)
-    for name in ("train", "dev", "test"):
-        if not study.split(name):
-            raise DataError(
-                f"{corpus.name}: no coded sentence in the {name} split; each split needs at "
-                "least one document (see `framing data split`)"
-            )
+    study = Study(
+        corpus=corpus,
+        splits=_splits(data, corpus, card),
+        adjudicator=data.adjudicator,
+        origin=_origin(data, card),
+        added=added,
+        where=data.where,
+        hold_out=data.hold_out,
+        official=card.official if card else (),
+    )
+    study.check_filter("where", data.where)
+    study.check_filter("hold_out", data.hold_out)
+    _check_splits(study)
     return study
 
 
-def _corpus(config: DataConfig) -> Corpus:
+def _check_splits(study: Study) -> None:
+    for name in ("train", "dev", "test"):
+        if not study.split(name):
+            filtered = study.where or study.hold_out
+            chosen = "that data.where and data.hold_out admit " if filtered else ""
+            raise DataError(
+                f"{study.corpus.name}: no coded sentence {chosen}in the {name} split; each split "
+                "needs at least one document (see `framing data split`)"
+            )
+
+
+def _corpus(config: DataConfig, card: Card | None) -> Corpus:
     if config.corpus is not None:
         return load_bundled(config.corpus)
+    if card is not None:
+        return load_benchmark(card, benchmark_root(config.root, card))
     if config.path is None or config.codebook is None:
         raise ConfigError("data: give `corpus`, or `path` with `codebook`")
     columns = ColumnMapping.from_dict(config.columns) if config.columns else None
     return read_corpus(config.path, load_codebook(config.codebook), columns)
+
+
+def benchmark_root(root: Path | None, card: Card) -> Path:
+    """The folder with a benchmark's files.
+
+    Raises:
+        ConfigError: None was named; with how to get the files.
+    """
+    if root is None:
+        raise ConfigError(
+            f"data.root: name the folder with the files of {card.name}, absolute or relative to "
+            "the config, such as --set data.root=DIR; they do not come with this package. Get "
+            f"them: {card.how_to_get}"
+        )
+    return root
 
 
 def _added(config: AddedConfig, corpus: Corpus, adjudicator: str) -> Added:
@@ -208,16 +278,23 @@ def _check_ids(corpus: Corpus, added: Sequence[Added]) -> None:
             seen[sentence.id] = one.corpus.name
 
 
-def _origin(config: DataConfig) -> str:
-    if config.origin or config.corpus is None:
+def _origin(config: DataConfig, card: Card | None) -> str:
+    if config.origin:
         return config.origin
-    card = load_card(config.corpus)
-    return " ".join([card["origin"], *card["coding"], *card["limits"]]).strip()
+    if card is not None:
+        return card.description
+    if config.corpus is None:
+        return ""
+    bundled = load_card(config.corpus)
+    return " ".join([bundled["origin"], *bundled["coding"], *bundled["limits"]]).strip()
 
 
-def _splits(config: DataConfig, corpus: Corpus) -> Splits:
+def _splits(config: DataConfig, corpus: Corpus, card: Card | None) -> Splits:
     if config.splits is None and config.corpus is not None:
         return load_bundled_splits(config.corpus, corpus)
+    if config.splits is None and card is not None:
+        gold = gold_annotations(corpus.annotations, corpus.codebook, config.adjudicator)
+        return benchmark_splits(card, corpus, gold)
     wanted = config.splits or SplitConfig()
     if wanted.file is not None:
         return load_splits(wanted.file, corpus)

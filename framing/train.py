@@ -73,7 +73,8 @@ class Stage:
     @property
     def settings(self) -> InputSettings:
         """Input settings of the encoder."""
-        return InputSettings(self.config.encoder.context, self.config.encoder.max_length)
+        encoder = self.config.encoder
+        return InputSettings(encoder.context, encoder.max_length, encoder.mark_target)
 
 
 def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
@@ -421,12 +422,13 @@ def score(stage: Stage) -> None:
     scored = Scored(
         name=study.corpus.name,
         split="test",
-        hash=study.corpus.hash,
+        hash=study.scored_hash,
         adjudicator=study.adjudicator,
         origin=study.origin,
         sentences=sentences,
         annotations=[a for a in study.corpus.annotations if a.sentence_id in ids],
         gold=study.gold_of(sentences),
+        official=study.official,
     )
     train = study.training_sentences(stage.config.data)
     score_run(stage.folder, stage.config.evaluation, scored, train, out=stage.folder)

@@ -1,4 +1,4 @@
-"""`framing data audit|split`."""
+"""`framing data audit|split|list|show|check`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="Print counts, label shares, coders' agreement and leakage across splits.",
     )
     _add_corpus(audit)
-    audit.add_argument("--splits", type=Path, help="split manifest; a bundled corpus has its own")
+    audit.add_argument(
+        "--splits", type=Path, help="split manifest; bundled corpora and benchmarks have their own"
+    )
     audit.add_argument(
         "--by",
         action="append",
@@ -58,12 +60,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the shares of this metadata field alike too; may be given again",
     )
     split.add_argument("--overwrite", action="store_true", help="replace an existing manifest")
+    actions.add_parser(
+        "list",
+        help="list bundled corpora and benchmarks",
+        description="List bundled corpora and the benchmarks that can be read.",
+    )
+    show = actions.add_parser(
+        "show",
+        help="show a benchmark's card",
+        description="Show what a benchmark is, how to get and score it, and published results.",
+    )
+    show.add_argument("benchmark", metavar="NAME", help="a benchmark (see framing data list)")
+    check = actions.add_parser(
+        "check",
+        help="check a benchmark's files",
+        description="Compare a benchmark's files with the hashes and counts of its card.",
+    )
+    check.add_argument("benchmark", metavar="NAME", help="a benchmark (see framing data list)")
+    check.add_argument(
+        "--root", type=Path, required=True, metavar="DIR", help="folder of its files"
+    )
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "corpus", help="a file, a folder with sentences.* and annotations.*, or a bundled corpus"
+        "corpus",
+        help="a file, a folder with sentences.* and annotations.*, a bundled corpus, or "
+        "(with --root) a benchmark",
     )
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the benchmark's files")
     parser.add_argument("--codebook", type=Path, help="codebook (YAML); needed for your own data")
     parser.add_argument("--columns", type=Path, help="YAML file that says which column holds what")
     parser.add_argument(
@@ -87,6 +112,10 @@ def _fractions(text: str) -> dict[str, float]:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    if args.action in ("list", "show", "check"):
+        from framing.cli import benchmarks
+
+        return benchmarks.run(args)
     if args.action == "split":
         from framing.artifacts import refuse_existing
 
@@ -98,10 +127,13 @@ def run(args: argparse.Namespace) -> int:
 def _load(args: argparse.Namespace) -> Corpus:
     from framing.codebook import load_codebook
     from framing.corpora import BUNDLED
+    from framing.data.benchmarks import load_benchmark, load_card
     from framing.data.bundled import load_bundled
     from framing.data.readers import read_corpus
 
     path = Path(args.corpus)
+    if args.root is not None:
+        return load_benchmark(load_card(args.corpus), args.root)
     if args.corpus in BUNDLED and args.codebook is None and not path.exists():
         return load_bundled(args.corpus)
     if args.codebook is None:
@@ -183,11 +215,16 @@ def _audit(corpus: Corpus, args: argparse.Namespace) -> int:
 
 def _audit_splits(corpus: Corpus, args: argparse.Namespace) -> Splits | None:
     from framing.corpora import BUNDLED
+    from framing.data.benchmarks import benchmark_splits, load_card
     from framing.data.bundled import load_bundled_splits
+    from framing.data.gold import gold_annotations
     from framing.data.splits import load_splits
 
     if args.splits is not None:
         return load_splits(args.splits, corpus)
+    if args.root is not None:
+        gold = gold_annotations(corpus.annotations, corpus.codebook, args.adjudicator)
+        return benchmark_splits(load_card(args.corpus), corpus, gold)
     if args.codebook is None and args.corpus in BUNDLED:
         return load_bundled_splits(args.corpus, corpus)
     return None
@@ -217,7 +254,9 @@ def _print_agreement(console: Console, agreement: Mapping[str, Any]) -> None:
     for name, found in agreement["alpha"].items():
         rows[name] = {"alpha": found["alpha"], "sentences": found["units"]}
         for pair, values in agreement["f1"].items():
-            rows[name][f"F1 {pair}"] = values.get(name)
+            # Single_label variables have none, and eight coders would give 28 empty columns.
+            if values:
+                rows[name][f"F1 {pair}"] = values.get(name)
     _print_table(console, "Agreement (Krippendorff's alpha)", rows, across=False)
 
 

@@ -12,6 +12,12 @@ from framing.errors import ArtifactError, DataError, DependencyError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_data_arguments(parser)
+    parser.add_argument(
+        "--benchmark",
+        metavar="NAME",
+        help="PATH holds the files of this benchmark (see framing data list); its test split is "
+        "scored",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing evaluation")
 
 
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             f"evaluation needs the package {error.name!r}; "
             "install the extra: pip install 'framing[train]'"
         ) from None
-    out = output_folder(args)
+    out = output_folder(args, args.benchmark or "")
     refuse_existing(out, args.overwrite)
     scores = evaluate_external(
         args.model.resolve(),
@@ -65,13 +71,18 @@ def run(args: argparse.Namespace) -> int:
         columns=args.columns,
         adjudicator=args.adjudicator,
         origin=args.origin,
+        benchmark=args.benchmark,
     )
     print(f"{scores.data.sentences} sentences; report: {out / RUN.report_html}")
     return 0
 
 
-def output_folder(args: argparse.Namespace) -> Path:
+def output_folder(args: argparse.Namespace, name: str = "") -> Path:
     """Where the report goes, after run and data were found to be there.
+
+    Args:
+        args: Of the command line.
+        name: Of the data; "" takes that of the file or folder.
 
     Raises:
         ArtifactError: There is no such run.
@@ -82,4 +93,4 @@ def output_folder(args: argparse.Namespace) -> Path:
     if not args.data.exists():
         raise DataError(f"{args.data}: no such file or folder")
     out: Path | None = args.out
-    return out or args.model.resolve() / RUN.evaluations / args.data.resolve().stem
+    return out or args.model.resolve() / RUN.evaluations / (name or args.data.resolve().stem)

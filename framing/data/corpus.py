@@ -84,13 +84,18 @@ class Corpus:
         return self.subset(
             s.id
             for s in self.sentences
-            if all(s.metadata.get(field) in values for field, values in filters.items())
+            if all(s.value(field) in values for field, values in filters.items())
         )
 
 
 def metadata_fields(sentences: Iterable[Sentence]) -> tuple[str, ...]:
-    """Names of all metadata fields, in order of first appearance."""
-    return tuple(dict.fromkeys(field for s in sentences for field in s.metadata))
+    """Names of all metadata fields in order of first appearance, and target where there is one."""
+    found: dict[str, None] = {}
+    for sentence in sentences:
+        found.update(dict.fromkeys(sentence.metadata))
+        if sentence.target:
+            found["target"] = None
+    return tuple(found)
 
 
 def make_corpus(

@@ -72,7 +72,7 @@ def _by_value(corpus: Corpus, gold: Sequence[Annotation], field: str) -> dict[st
     coded = {a.sentence_id: a for a in gold}
     groups: defaultdict[str, list[tuple[str, Annotation | None]]] = defaultdict(list)
     for s in corpus.sentences:
-        groups[s.metadata.get(field, "")].append((s.doc_id, coded.get(s.id)))
+        groups[s.value(field)].append((s.doc_id, coded.get(s.id)))
     return {
         value: {
             "documents": len({document for document, _ in rows}),

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,7 +163,7 @@ def _features(
     for sentence in corpus.sentences:
         found = counts[sentence.doc_id]
         found["sentences",] += 1
-        found.update((name, sentence.metadata.get(name, "")) for name in stratify)
+        found.update((name, sentence.value(name)) for name in stratify)
         if annotation := coded.get(sentence.id):
             found["coded",] += 1
             found.update((h, x) for h, labels in annotation.values.items() for x in labels)
@@ -390,6 +390,49 @@ def splits_from_metadata(corpus: Corpus, column: str, gold: Iterable[Annotation]
     return _splits(corpus, ordered, gold)
 
 
+def splits_by_value(
+    corpus: Corpus,
+    gold: Sequence[Annotation],
+    column: str,
+    values: Mapping[str, Collection[str]],
+    *,
+    dev_share: float = 0.0,
+    seed: int = 0,
+) -> Splits:
+    """Splits by what a metadata field says, development drawn from train where nothing says it.
+
+    Args:
+        corpus: The corpus.
+        gold: Gold annotations.
+        column: Metadata field with one value a document.
+        values: Split -> values of the field; together all that occur.
+        dev_share: Share of the training sentences that is drawn for development; 0 where
+            `values` names them.
+        seed: Decides which.
+
+    Returns:
+        The splits.
+
+    Raises:
+        DataError: The field is missing, varies within a document, or holds another value.
+    """
+    split_of = {value: name for name, of in values.items() for value in of}
+    documents: dict[str, list[str]] = {name: [] for name in values}
+    for document, value in _values_of(corpus, column).items():
+        if value not in split_of:
+            message = unknown_name("value", value, split_of)
+            raise DataError(f"{corpus.name}: document {document!r}, {column}: {message}")
+        documents[split_of[value]].append(document)
+    parts = {name: tuple(sorted(ids)) for name, ids in documents.items()}
+    if dev_share:
+        inside = set(parts["train"])
+        train = corpus.subset(s.id for s in corpus.sentences if s.doc_id in inside)
+        shares = {"train": 1 - dev_share, "dev": dev_share}
+        parts |= make_splits(train, gold, shares, seed).documents
+    ordered = {name: parts[name] for name in NAMES}
+    return _splits(corpus, ordered, gold, seed=seed if dev_share else None)
+
+
 def _values_of(corpus: Corpus, column: str) -> dict[str, str]:
     """The one value of a metadata field that each document has."""
     known = metadata_fields(corpus.sentences)
@@ -397,7 +440,7 @@ def _values_of(corpus: Corpus, column: str) -> dict[str, str]:
         raise DataError(f"{corpus.name}: {unknown_name('metadata field', column, known)}")
     found: dict[str, str] = {}
     for sentence in corpus.sentences:
-        value = sentence.metadata.get(column, "")
+        value = sentence.value(column)
         if not value:
             raise DataError(f"{corpus.name}: sentence {sentence.id!r} has no {column!r}")
         before = found.setdefault(sentence.doc_id, value)

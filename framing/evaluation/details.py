@@ -215,7 +215,7 @@ def confident_errors(
     for mistake in mistakes[:most]:
         sentence = sentences[mistake.row]
         given = {a.coder: _given(a, mistake.head, book) for a in coded_by.get(sentence.id, [])}
-        source = next((v for f in source_fields if (v := sentence.metadata.get(f))), "")
+        source = next((v for f in source_fields if (v := sentence.value(f))), "")
         yield _confident_error(mistake, sentence, source, given)
 
 
@@ -313,9 +313,9 @@ def slices(
     """
     units = [variable_units(v, gold, model, book) for v in book.variables]
     for field, value in _slice_values(sentences, settings):
-        inside = np.array([s.metadata.get(field) == value for s in sentences])
+        inside = np.array([s.value(field) == value for s in sentences])
         for whole in units:
-            part = _select(whole, inside)
+            part = select(whole, inside)
             if len(part.rows) < settings.least:
                 continue
             documents = len(np.unique(resamples.document[part.rows]))
@@ -337,10 +337,10 @@ def slices(
 
 def _slice_values(sentences: Sequence[Sentence], settings: SliceSettings) -> list[tuple[str, str]]:
     sizes = Counter(
-        (field, sentence.metadata[field])
+        (field, value)
         for field in settings.fields
         for sentence in sentences
-        if sentence.metadata.get(field)
+        if (value := sentence.value(field))
     )
     large = [(n, key) for key, n in sizes.items() if n >= settings.least]
     large.sort(key=lambda item: (-item[0], item[1]))
@@ -348,7 +348,7 @@ def _slice_values(sentences: Sequence[Sentence], settings: SliceSettings) -> lis
     return sorted((key for _, key in large[: settings.most]), key=lambda key: order[key[0]])
 
 
-def _select(units: MultiUnits | SingleUnits, inside: BoolArray) -> MultiUnits | SingleUnits:
+def select(units: MultiUnits | SingleUnits, inside: BoolArray) -> MultiUnits | SingleUnits:
     """The units that stand in some sentences; without probabilities, which slices do not need."""
     keep = inside[units.rows]
     rows = units.rows[keep]

@@ -149,11 +149,14 @@ def macro_f1(units: MultiUnits | SingleUnits, resamples: Resamples) -> FloatArra
     Returns:
         Shape (1 + resamples,).
     """
+    return macro(f1(resampled_counts(units, resamples)))
+
+
+def resampled_counts(units: MultiUnits | SingleUnits, resamples: Resamples) -> Counts:
+    """Counts of the data and of every resample, shape (1 + resamples, labels)."""
     if isinstance(units, MultiUnits):
-        counts = _resampled_counts(units.gold, units.predicted, units.rows, resamples)
-    else:
-        counts = counts_of_confusion(_resampled_confusion(units, resamples))
-    return macro(f1(counts))
+        return _resampled_counts(units.gold, units.predicted, units.rows, resamples)
+    return counts_of_confusion(_resampled_confusion(units, resamples))
 
 
 def pair_figures(units: PairUnits, resamples: Resamples) -> Iterator[Figure]:

@@ -77,12 +77,15 @@ class SystemScores:
         kind: What it is.
         description: One sentence for people.
         scores: The figures.
+        basis: The metadata that the metadata-only baseline looks at, where they are others than
+            source and genre; else "".
     """
 
     name: str
     kind: SystemKind
     description: str
     scores: tuple[Score, ...]
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,69 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficialResult:
+    """A baseline's value of an official figure.
+
+    Attributes:
+        system: Its name.
+        value: None where undefined.
+        low: Lower end of the interval.
+        high: Upper end.
+    """
+
+    system: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedResult:
+    """What others report of the same figure.
+
+    Attributes:
+        system: Its name.
+        value: In the figure's scale.
+        parameters: Size of the model, "" where its source does not state it.
+        source: Where the value is from.
+    """
+
+    system: str
+    value: float
+    parameters: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """The figure by which a benchmark's systems are compared.
+
+    Attributes:
+        name: For people.
+        value: The model's, None where undefined.
+        low: Lower end of the interval, from the same resamples as all others.
+        high: Upper end.
+        n: Test sentences counted.
+        scale: 1, or 100 where results are published so.
+        protocol: What is counted, on what, and how.
+        note: Why the value cannot be compared with others, or "".
+        baselines: The baselines' values.
+        published: What others report.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    scale: int
+    protocol: str
+    note: str
+    baselines: tuple[OfficialResult, ...]
+    published: tuple[PublishedResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """What the same recipe scores with some of the scored data's own sentences in training.
 
@@ -355,6 +421,7 @@ class Scores:
         facts: Further facts for the report's head: key -> text (encoder, epochs, training time,
             machine, versions, seeds, warnings under keys that start with "warning").
         learning_curve: By sentences added, empty where none was made.
+        official: Figures of the benchmark scored on, empty for other data.
     """
 
     run: str
@@ -374,6 +441,7 @@ class Scores:
     leakage: Leakage | None
     facts: dict[str, str]
     learning_curve: tuple[CurvePoint, ...] = ()
+    official: tuple[Official, ...] = ()
 
 
 #: JSON writes whole floats without a point at times, so an int will do for a float.

@@ -12,11 +12,13 @@ import framing
 from framing.arrays import FloatArray
 from framing.codebook import Codebook
 from framing.data.agreement import agreement
+from framing.data.benchmarks import OfficialFigure
 from framing.decisions import Decisions
 from framing.errors import ConfigError, DataError, all_problems
 from framing.evaluation import ceiling, details, schema
 from framing.evaluation.bootstrap import Resamples, paired_p_value, percentile_interval
 from framing.evaluation.figures import Figure, Key, all_figures, to_score
+from framing.evaluation.official import official_results
 from framing.evaluation.units import Answers, people_answers, system_answers
 from framing.metrics.counts import ABSENT_RULE
 from framing.records import ADJUDICATOR, GOLD, Annotation, Prediction, Sentence
@@ -78,6 +80,7 @@ class DataDescription:
         hash: SHA-256 of the sentences and annotations used.
         adjudicator: Name under which decisions on disputed sentences stand among the
             annotations; he is no coder in agreement and ceiling.
+        official: Figures of the benchmark that the data are, () for other data.
     """
 
     name: str
@@ -85,6 +88,7 @@ class DataDescription:
     gold_rule: str
     hash: str
     adjudicator: str = ADJUDICATOR
+    official: tuple[OfficialFigure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,14 @@ class System:
         kind: "model" or "baseline".
         description: One sentence for people.
         predictions: One for every sentence scored, in any order.
+        basis: As in `schema.SystemScores`.
     """
 
     name: str
     kind: schema.SystemKind
     description: str
     predictions: Sequence[Prediction]
+    basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -240,6 +246,7 @@ def _scores(
         slices=tuple(_slices(material, model)),
         leakage=leakage,
         facts={**facts, **_warnings(material)},
+        official=tuple(_official(material, data.official)),
     )
 
 
@@ -264,7 +271,9 @@ def _system_scores(
 ) -> Iterator[schema.SystemScores]:
     for system in systems:
         scores = tuple(to_score(f, confidence) for f in figures[system.name])
-        yield schema.SystemScores(system.name, system.kind, system.description, scores)
+        yield schema.SystemScores(
+            system.name, system.kind, system.description, scores, system.basis
+        )
     if ceiling.NAME in figures:
         yield schema.SystemScores(
             ceiling.NAME,
@@ -316,6 +325,18 @@ def _compared(book: Codebook) -> Iterator[Key]:
             for label in variable.label_ids:
                 yield ("f1", variable.id, head, label)
             yield ("average_precision", variable.id, head, "macro")
+
+
+def _official(material: _Material, figures: Sequence[OfficialFigure]) -> Iterator[schema.Official]:
+    return official_results(
+        figures,
+        book=material.book,
+        sentences=material.sentences,
+        gold=material.gold,
+        answers=material.answers,
+        resamples=material.resamples,
+        confidence=material.settings.confidence,
+    )
 
 
 def _errors(material: _Material, model: Answers) -> Iterator[schema.ConfidentError]:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from framing.errors import ArtifactError, DataError, DependencyError
 from framing.evaluation import schema
 
 _CONFIDENCE = 0.95
+Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,10 @@ class SeedScore:
     """One figure of the model over several seeds.
 
     Attributes:
-        metric: As in `schema.Score`.
+        metric: As in `schema.Score`, or "official".
         variable: Variable id, or "all".
         head: Head name, or "".
-        label: Label id, "macro", "micro", "pairs" or "".
+        label: Label id, "macro", "micro", "pairs" or ""; of an official figure its name.
         mean: Over the seeds in which the figure is defined.
         deviation: Standard deviation with n - 1 in the denominator, None below two seeds.
         minimum: Lowest value.
@@ -83,15 +84,21 @@ def summarise_seeds(runs: Sequence[schema.Scores]) -> SeedSummary:
         DataError: No runs, a run twice, or runs that cannot be compared.
     """
     _check_comparable(runs)
-    values: dict[tuple[str, str, str, str], list[float]] = {}
+    values: dict[Key, list[float]] = {}
     for run in runs:
-        for score in run.systems[0].scores:
-            key = (score.metric, score.variable, score.head, score.label)
+        for key, value in _figures(run):
             values.setdefault(key, [])
-            if score.value is not None:
-                values[key].append(score.value)
+            if value is not None:
+                values[key].append(value)
     scores = tuple(_seed_score(key, found) for key, found in values.items() if found)
     return SeedSummary(tuple(run.run for run in runs), runs[0].data.hash, scores)
+
+
+def _figures(run: schema.Scores) -> Iterator[tuple[Key, float | None]]:
+    for score in run.systems[0].scores:
+        yield (score.metric, score.variable, score.head, score.label), score.value
+    for figure in run.official:
+        yield ("official", "all", "", figure.name), figure.value
 
 
 def write_seed_summary(path: Path, summary: SeedSummary) -> None:
@@ -113,7 +120,7 @@ def read_seed_summary(path: Path) -> SeedSummary:
         raise ArtifactError(f"{path}: not a summary of seeds: {error!r}") from None
 
 
-def _seed_score(key: tuple[str, str, str, str], values: list[float]) -> SeedScore:
+def _seed_score(key: Key, values: list[float]) -> SeedScore:
     n, mean = len(values), statistics.fmean(values)
     deviation = statistics.stdev(values) if n > 1 else None
     half = None if deviation is None else _t_quantile(n - 1) * deviation / math.sqrt(n)

@@ -65,6 +65,7 @@ class BundleSettings:
         inputs: Names of the graph's inputs.
         version: Of the package that wrote it.
         codebook_hash: Of the codebook beside it.
+        mark_target: Whether the mention of the target is marked.
         precision: Of the graph's weights: float32 or int8.
         parity: What the export measured; None for the bundle that a training writes.
     """
@@ -76,6 +77,7 @@ class BundleSettings:
     inputs: tuple[str, ...]
     version: str
     codebook_hash: str
+    mark_target: bool = False
     precision: str = "float32"
     parity: Parity | None = None
 
@@ -113,6 +115,8 @@ class BundleSettings:
                 inputs=tuple(fields["inputs"]),
                 version=str(fields["version"]),
                 codebook_hash=str(fields["codebook_hash"]),
+                # Bundles of earlier versions do not name it, and mark nothing.
+                mark_target=bool(fields.get("mark_target", False)),
                 precision=str(fields.get("precision", "float32")),
                 parity=None if fields.get("parity") is None else Parity(**fields["parity"]),
             )
@@ -151,7 +155,8 @@ class Bundle:
     @property
     def input_settings(self) -> InputSettings:
         """How sentences become token ids."""
-        return InputSettings(self.settings.context, self.settings.max_length)
+        settings = self.settings
+        return InputSettings(settings.context, settings.max_length, settings.mark_target)
 
 
 def load_bundle(path: Path | str) -> Bundle:

@@ -32,6 +32,7 @@ from framing.metrics.counts import (
     precision,
     recall,
 )
+from framing.metrics.official import OFFICIAL_METRICS, mean_f1, share_right
 from framing.metrics.ranking import (
     CurvePoints,
     average_precision,
@@ -42,6 +43,7 @@ from framing.metrics.ranking import (
 
 __all__ = [
     "ABSENT_RULE",
+    "OFFICIAL_METRICS",
     "BinSums",
     "Counts",
     "CurvePoints",
@@ -64,12 +66,14 @@ __all__ = [
     "exact_match",
     "f1",
     "macro",
+    "mean_f1",
     "micro_average_precision",
     "pooled",
     "precision",
     "precision_recall_curve",
     "recall",
     "reliability_bins",
+    "share_right",
     "top_label_calibration_error",
     "weighted_average_precision",
 ]

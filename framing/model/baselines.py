@@ -41,10 +41,12 @@ class Inputs:
     embed: Embed
 
 
+#: What the metadata-only baseline looks at unless the config says otherwise.
+USUAL_BASIS = "source or genre"
 #: One sentence each, for reports.
 DESCRIPTIONS: Mapping[str, str] = {
     "majority": "Always the training data's most frequent answer.",
-    "metadata": "Guesses from the sentence's source or genre alone, without reading it.",
+    "metadata": f"Guesses from the sentence's {USUAL_BASIS} alone, without reading it.",
     "keywords": "The codebook's keyword list; what keywords cannot tell is guessed by majority.",
     "tfidf": "TF-IDF of words and word pairs with logistic regression.",
     "frozen_encoder": "The same encoder without fine-tuning, with logistic regression.",
@@ -95,6 +97,12 @@ def fit_baselines(folder: Path, names: Sequence[str], fitting: Fitting) -> None:
             logits = _LOGITS[name](target, dev)
             decisions = fit_decisions(logits, dev_labels, fitting.book, fitting.prevalence)
         write_text(target / BASELINE.decisions, decisions.to_json())
+
+
+def basis(folder: Path) -> str:
+    """The metadata that a stored metadata-only baseline looks at, such as ``target``."""
+    fields: list[str] = read_json(folder / BASELINE.table)["fields"]
+    return " or ".join(fields)
 
 
 def predict_baselines(folder: Path, inputs: Inputs) -> dict[str, list[Prediction]]:
@@ -148,8 +156,8 @@ def _majority_logits(folder: Path, inputs: Inputs) -> FloatArray:
 def metadata_value(sentence: Sentence, fields: Sequence[str]) -> str:
     """The first metadata field that a sentence has, as ``field=value``, or ""."""
     for name in fields:
-        if sentence.metadata.get(name):
-            return f"{name}={sentence.metadata[name]}"
+        if value := sentence.value(name):
+            return f"{name}={value}"
     return ""
 
 

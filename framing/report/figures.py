@@ -16,7 +16,7 @@ from framing.evaluation.schema import Confusion, PrecisionRecallCurve, Reliabili
 from framing.report import svg
 from framing.report.formatting import count, estimate, number, things
 from framing.report.tables import reliability_name
-from framing.report.view import View, system_name, variable_name
+from framing.report.view import View, variable_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,16 +52,14 @@ def forest(view: View, variable: Variable) -> Drawing | None:
         _band(axes, _macro(view, variable, view.model))
         for row, system in enumerate(drawn):
             _forest_row(axes, view, variable, system, row)
-        axes.set_yticks(range(len(drawn)), [system_name(s.name) for s in drawn])
+        axes.set_yticks(range(len(drawn)), [view.system_name(s.name) for s in drawn])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set(xlim=(0, 1), ylim=(len(drawn) - 0.5, -0.5), xticks=[0, 0.25, 0.5, 0.75, 1])
         axes.set_xticklabels(["0", "", "0.5", "", "1"])
         axes.grid(axis="x")
-        values = "; ".join(
-            f"{system_name(s.name)} {estimate(view.score('f1', variable, 'macro', system=s.name))}"
-            for s in drawn
-        )
+        found = {s.name: view.score("f1", variable, "macro", system=s.name) for s in drawn}
+        values = "; ".join(f"{view.system_name(n)} {estimate(score)}" for n, score in found.items())
         name = variable_name(variable)
         text = f"Macro-F1 of {name} with intervals: {values}"
         drawing = svg.to_svg(figure, f"forest-{variable.id}", text)

@@ -38,6 +38,16 @@ def estimate(score: Score | None) -> str:
     return f"{number(score.value)} {interval(score.low, score.high)}".rstrip()
 
 
+def scaled_estimate(
+    value: float | None, low: float | None, high: float | None, *, scale: int
+) -> str:
+    """A figure with its interval; ``72.9 [70.1, 75.8]`` where 1 is written as 100."""
+    if scale == 1:
+        return f"{number(value)} {interval(low, high)}".rstrip()
+    ends = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
+    return UNDEFINED if value is None else f"{value:.1f}{ends}"
+
+
 def difference(comparison: Comparison) -> str:
     """``+0.209 [+0.180, +0.240]``."""
     ends = f"[{signed(comparison.low)}, {signed(comparison.high)}]"

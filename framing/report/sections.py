@@ -23,7 +23,7 @@ from framing.report.blocks import (
 )
 from framing.report.formatting import count, listed, number, plain, things, titled
 from framing.report.verdicts import how_to_read, overall, verdict, warnings
-from framing.report.view import View, system_name, variable_name
+from framing.report.view import View, variable_name
 
 _CURVES = (
     "Each curve shows precision and recall over all thresholds; the mark is the threshold stored "
@@ -41,6 +41,10 @@ _ERRORS = (
 _SLICES = (
     "Figures of the same model on one source, genre and so on. Differences between parts are not "
     "tested; small parts have wide intervals."
+)
+_PUBLISHED = (
+    "Published values come without intervals, and from one training or the best of several. A "
+    "distance from them that lies within this run's interval says nothing."
 )
 _LEARNING = (
     "The recipe of this run, trained again with some of these data's own sentences beside its "
@@ -61,6 +65,7 @@ def sections(view: View) -> tuple[Section, ...]:
         _summary(view),
         _warnings(view),
         _systems(view),
+        *_official(view),
         *(_variable(view, variable) for variable in view.book.variables),
         _calibration(view),
         _agreement(view),
@@ -104,7 +109,7 @@ def _warnings(view: View) -> Section:
 
 def _systems(view: View) -> Section:
     described = tuple(
-        (system_name(s.name), plain(s.description)) for s in (view.model, *view.others)
+        (view.system_name(s.name), plain(s.description)) for s in (view.model, *view.others)
     )
     blocks: list[Block] = [Definitions(described)]
     for variable in view.book.variables:
@@ -113,6 +118,15 @@ def _systems(view: View) -> Section:
     if view.scores.comparisons:
         blocks.append(tables.comparisons_table(view))
     return Section("systems", "Model, coders and baselines", tuple(blocks))
+
+
+def _official(view: View) -> Iterator[Section]:
+    if view.scores.official:
+        blocks: list[Block] = []
+        for figure in view.scores.official:
+            texts = (f"{plain(figure.name)}: {plain(figure.protocol)}", plain(figure.note))
+            blocks += [Text(tuple(t for t in texts if t)), tables.official_table(view, figure)]
+        yield Section("official", "Beside published results", (*blocks, Text((_PUBLISHED,))))
 
 
 def _variable(view: View, variable: Variable) -> Section:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from framing.codebook import Head, Variable
-from framing.evaluation.schema import Agreement, PrecisionRecallCurve, Score
+from framing.evaluation.schema import Agreement, Official, PrecisionRecallCurve, Score
 from framing.report.blocks import Column, Row, Table
 from framing.report.formatting import (
     UNDEFINED,
@@ -15,9 +16,10 @@ from framing.report.formatting import (
     number,
     p_value,
     plain,
+    scaled_estimate,
     titled,
 )
-from framing.report.view import METRIC_TITLES, View, system_name, variable_name
+from framing.report.view import METRIC_TITLES, MODEL, View, variable_name
 
 
 def systems_table(view: View, variable: Variable) -> Table:
@@ -33,11 +35,11 @@ def systems_table(view: View, variable: Variable) -> Table:
     for k, name in enumerate(names):
         found = view.comparison(name, "f1", variable, "macro")
         tested = (difference(found), p_value(found.p_value)) if found else ("", "")
-        cells = (system_name(name), *(estimate(s[k]) for s in shown.values()), *tested)
+        cells = (view.system_name(name), *(estimate(s[k]) for s in shown.values()), *tested)
         rows.append(Row(cells, strong=name == view.model.name))
     columns = (*shown, "Difference", "p")
     notes = _notes(
-        (system_name(name), title, scores[k])
+        (view.system_name(name), title, scores[k])
         for title, scores in shown.items()
         for k, name in enumerate(names)
     )
@@ -139,7 +141,7 @@ def pairs_table(view: View, variable: Variable) -> Table:
         scores = [view.pairs(metric, variable, system=system.name) for metric in metrics]
         if not any(scores):
             continue
-        name = system_name(system.name)
+        name = view.system_name(system.name)
         found += [(name, METRIC_TITLES[m], s) for m, s in zip(metrics, scores, strict=True)]
         rows.append(Row((name, *map(estimate, scores)), strong=system is view.model))
     return Table(
@@ -151,12 +153,36 @@ def pairs_table(view: View, variable: Variable) -> Table:
     )
 
 
+def official_table(view: View, figure: Official) -> Table:
+    """An official figure of this run's systems, then what others report."""
+    model = (figure.value, figure.low, figure.high)
+    own = [(MODEL, model), *((b.system, (b.value, b.low, b.high)) for b in figure.baselines)]
+    rows = [
+        Row(
+            (view.system_name(name), scaled_estimate(*values, scale=figure.scale), "", "this run"),
+            strong=name == MODEL,
+        )
+        for name, values in own
+    ]
+    rows += [
+        Row((plain(p.system), f"{p.value:g}", plain(p.parameters), plain(p.source)))
+        for p in figure.published
+    ]
+    names = (("System", False), (plain(figure.name), True), ("Parameters", True), ("From", False))
+    return Table(
+        id=f"official-{re.sub('[^a-z0-9]+', '-', figure.name.lower())}",
+        caption=f"{plain(figure.name)} of {count(figure.n)} test sentences",
+        columns=tuple(Column(name, numeric=numeric) for name, numeric in names),
+        rows=tuple(rows),
+    )
+
+
 def comparisons_table(view: View) -> Table:
     """Every comparison of the model with another system."""
     rows = tuple(
         Row(
             (
-                system_name(c.other),
+                view.system_name(c.other),
                 variable_name(view.book.variable(c.variable)),
                 view.label_name(c.variable, c.label),
                 METRIC_TITLES.get(c.metric, titled(c.metric)),
@@ -191,7 +217,7 @@ def baseline_labels_table(view: View, variable: Variable) -> Table:
     return Table(
         id=f"systems-labels-{variable.id}",
         caption=f"{variable_name(variable)}: F1 by label and system",
-        columns=_columns("Label", [system_name(s.name) for s in systems]),
+        columns=_columns("Label", [view.system_name(s.name) for s in systems]),
         rows=rows,
         folded=True,
     )

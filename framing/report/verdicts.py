@@ -19,7 +19,7 @@ from framing.report.formatting import (
     plain,
     things,
 )
-from framing.report.view import CODERS, METRIC_TITLES, View, system_name, variable_name
+from framing.report.view import CODERS, METRIC_TITLES, View, variable_name
 
 #: A label with fewer gold instances gets a warning: each one moves its recall by 5 points.
 FEW_INSTANCES = 20
@@ -118,13 +118,19 @@ def _lead(view: View, variable: Variable, score: Score | None) -> str:
 
 
 def _beside(view: View, variable: Variable, other: SystemScores) -> str:
-    subject = _SUBJECTS.get(other.name, system_name(other.name))
+    subject = _subject(view, other)
     score = view.score("f1", variable, "macro", system=other.name)
     if score is None or score.value is None:
         return f"{subject} has no defined score here."
     found = view.comparison(other.name, "f1", variable, "macro")
     judgement = _judgement(found, view.scores.signature.confidence)
     return f"{subject} scores {number(score.value)}; {judgement}"
+
+
+def _subject(view: View, other: SystemScores) -> str:
+    if other.basis:
+        return f"Guessing from {plain(other.basis)} without reading the sentence"
+    return _SUBJECTS.get(other.name, view.system_name(other.name))
 
 
 def _judgement(found: Comparison | None, confidence: float) -> str:
@@ -167,7 +173,7 @@ def _undecided(view: View, variable: Variable) -> Iterator[str]:
         for other in view.others
         if other.kind == "baseline"
     ]
-    equal = [system_name(o.name) for o, found in pairs if found and found.low <= 0]
+    equal = [view.system_name(o.name) for o, found in pairs if found and found.low <= 0]
     if equal:
         yield (
             f"{variable_name(variable)}: the model is not better than this baseline by more than "

@@ -123,6 +123,16 @@ class View:
         """The heads of a variable."""
         return tuple(h for h in self.book.heads if h.variable == variable.id)
 
+    @functools.cached_property
+    def _basis(self) -> dict[str, str]:
+        return {s.name: s.basis for s in self.scores.systems}
+
+    def system_name(self, name: str) -> str:
+        """A system's name."""
+        if basis := self._basis.get(name):
+            return f"{titled(basis)} alone"
+        return _SYSTEM_TITLES.get(name) or titled(name)
+
     def label_name(self, variable_id: str, label: str) -> str:
         """A label's name; names that no label has, such as ``macro``, as a title."""
         for found in self.book.variable(variable_id).labels:
@@ -142,8 +152,3 @@ class View:
 def variable_name(variable: Variable) -> str:
     """A variable's name."""
     return plain(variable.name) if variable.name != variable.id else titled(variable.id)
-
-
-def system_name(name: str) -> str:
-    """A system's name."""
-    return _SYSTEM_TITLES.get(name) or titled(name)

@@ -45,7 +45,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     assert "Did you mean 'epochs'?" in message
     assert "training.batch_size: Input should be greater than or equal to 1; found 0" in message
     assert "encodr: unknown key 'encodr'" in message
-    assert "give either `corpus`" in message
+    assert "give one of `corpus`" in message
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from framing.encoding import (
     first_segment,
     load_tokenizer,
     pad,
+    second_segment,
     tokenize,
 )
-from framing.errors import ArtifactError
+from framing.errors import ArtifactError, DataError
 from framing.records import Sentence
 from tests.tiny import save_tiny_encoder
 
@@ -85,3 +86,28 @@ def test_unreadable_tokenizer(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ArtifactError, match=r"not a readable tokenizer.json"):
         load_tokenizer(str(tmp_path / "tokenizer.json"))
+
+
+def test_the_mention_of_the_target_is_marked() -> None:
+    place = {"target_start": "3", "target_end": "5"}
+    sentence = Sentence("1", "He he left.", "d", target="he", metadata=place)
+    settings = InputSettings(("target",), 16, mark_target=True)
+    assert second_segment(sentence, settings) == "He \u00ab he \u00bb left."
+    assert second_segment(sentence, InputSettings(("target",), 16)) == "He he left."
+    assert second_segment(Sentence("1", "He left.", "d"), settings) == "He left."
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("3", "", "expected whole numbers"),
+        ("-1", "2", "expected whole numbers"),
+        ("3", "3", "a place in its text, found 3 to 3"),
+        ("3", "12", "a place in its text, found 3 to 12"),
+    ],
+)
+def test_a_target_must_stand_in_the_sentence(start: str, end: str, message: str) -> None:
+    place = {"target_start": start, "target_end": end}
+    sentence = Sentence("1", "He he left.", "d", metadata=place)
+    with pytest.raises(DataError, match=f"sentence '1'.*{message}"):
+        second_segment(sentence, InputSettings((), 16, mark_target=True))
