@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(path: Path | str) -> Model:
+def load(path: Path | str, screen: float | None = None) -> Model:
     """Open a run or a bundle, to label texts with it.
 
     Args:
         path: Its folder.
+        screen: Dismiss sentences by a fast linear model first, and keep this share (such as 0.99)
+            of those that the model would label.
 
     Returns:
         A model whose ``label`` takes lists of texts and data frames; several threads may use it.
@@ -26,4 +28,4 @@ def load(path: Path | str) -> Model:
     """
     from framing.inference.model import load as load_model
 
-    return load_model(path)
+    return load_model(path, screen)

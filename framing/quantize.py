@@ -298,10 +298,10 @@ def quantize_tables(model: Any) -> None:
         graph.initializer.remove(table)
         _add_constants(graph, {f"{name}_int8": values, f"{name}_scale": scale})
         nodes += [
-            helper.make_node("Gather", [f"{name}_int8", rows], [f"{out}_int8"]),
-            helper.make_node("Gather", [f"{name}_scale", rows], [f"{out}_scale"]),
-            helper.make_node("Cast", [f"{out}_int8"], [f"{out}_float"], to=_FLOAT),
-            helper.make_node("Mul", [f"{out}_float", f"{out}_scale"], [out]),
+            helper.make_node("Gather", [f"{name}_int8", rows], [f"{out}_gathered"]),
+            helper.make_node("Gather", [f"{name}_scale", rows], [f"{out}_gathered_scale"]),
+            helper.make_node("Cast", [f"{out}_gathered"], [f"{out}_gathered_float"], to=_FLOAT),
+            helper.make_node("Mul", [f"{out}_gathered_float", f"{out}_gathered_scale"], [out]),
         ]
     _replace_nodes(graph, nodes)
 

@@ -102,6 +102,13 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
         default="local",
         help="ray: on several machines or processes; needs --out and the extra [scale]",
     )
+    group.add_argument(
+        "--screen",
+        type=float,
+        metavar="RECALL",
+        help="dismiss sentences by a fast linear model first, and keep this share (such as 0.99) "
+        "of those that the model would label; needs a bundle of framing export",
+    )
     group.add_argument("--address", help="of a Ray cluster (default: start one on this machine)")
     group.add_argument(
         "--workers", type=int, metavar="N", help="processes that label with Ray (default: 2)"
@@ -127,11 +134,14 @@ def run(args: argparse.Namespace) -> int:
     settings = _source_settings(args)
     files = find_inputs(args.inputs)
     bundle = load_bundle(args.model)
-    plan = Plan(files, settings, bundle.hash)
+    plan = Plan(files, settings, bundle.hash, args.screen)
+    labeller = Labeller(bundle, recall=args.screen)
+    if labeller.screen is not None:
+        print(labeller.screen.promise(args.screen), file=sys.stderr)
     if job is not None:
-        return _run_job(args, job, plan, bundle)
+        return _run_job(args, job, plan, labeller)
     try:
-        return _run_stream(args, kind, plan, Labeller(bundle))
+        return _run_stream(args, kind, plan, labeller)
     except KeyboardInterrupt:
         print("framing: interrupted", file=sys.stderr)
         return 130
@@ -196,14 +206,15 @@ class _Kept:
         self.labelled += zip(part.sentences, predictions, strict=True)
 
 
-def _run_job(args: argparse.Namespace, job: Job, plan: Plan, bundle: Bundle) -> int:
+def _run_job(args: argparse.Namespace, job: Job, plan: Plan, labeller: Labeller) -> int:
     """Label to a file."""
     from framing.inference.progress import Progress
 
+    bundle = labeller.bundle
     kept = None if args.html is None else _Kept()
     progress = Progress(sys.stderr, plan.size)
     try:
-        summary = job.run(plan, _engine(args, bundle, kept), bundle.codebook, progress)
+        summary = job.run(plan, _engine(args, labeller, kept), bundle.codebook, progress)
     finally:
         progress.close()
     if kept is not None:
@@ -212,15 +223,15 @@ def _run_job(args: argparse.Namespace, job: Job, plan: Plan, bundle: Bundle) -> 
     return 0
 
 
-def _engine(args: argparse.Namespace, bundle: Bundle, kept: _Kept | None) -> Engine:
+def _engine(args: argparse.Namespace, labeller: Labeller, kept: _Kept | None) -> Engine:
     if args.engine == "ray":
         from framing.inference.ray_engine import RayEngine
 
-        return RayEngine(bundle.folder, args.address, args.workers or 2)
+        folder = labeller.bundle.folder
+        return RayEngine(folder, args.address, args.workers or 2, args.screen)
     from framing.inference.job import LocalEngine
-    from framing.inference.labeller import Labeller
 
-    return LocalEngine(Labeller(bundle), None if kept is None else kept.watch)
+    return LocalEngine(labeller, None if kept is None else kept.watch)
 
 
 def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: Labeller) -> int:

@@ -47,11 +47,13 @@ class Plan:
         files: What is read.
         settings: How it is read.
         bundle: Hash of the model.
+        recall: Of the screen; None without one.
     """
 
     files: tuple[InputFile, ...]
     settings: SourceSettings
     bundle: str
+    recall: float | None = None
 
     def parts(self) -> Iterator[InputPart]:
         """The input, part by part."""
@@ -72,6 +74,7 @@ class Plan:
         fields = {
             "version": __version__,
             "bundle": self.bundle,
+            "screen": self.recall,
             "sentences a part": CHUNK,
             "reading": settings,
             # What they hold is checked part by part.
@@ -319,7 +322,7 @@ def _read_record(path: Path) -> Mapping[str, Any]:
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("version", "bundle", "sentences a part"):
+    for name in ("version", "bundle", "screen", "sentences a part"):
         if found.get(name) != wanted[name]:
             yield f"{name}: {found.get(name)}, now {wanted[name]}"
     before, now = found.get("reading") or {}, wanted["reading"]

@@ -100,19 +100,22 @@ class Model:
         return prediction_columns(predictions, self.codebook)
 
 
-def load(path: Path | str) -> Model:
+def load(path: Path | str, screen: float | None = None) -> Model:
     """Open a run or a bundle.
 
     Args:
         path: Its folder.
+        screen: Dismiss sentences by a fast linear model first, and keep this share of those that
+            the model would label; None labels all with the full model.
 
     Returns:
         What labels texts.
 
     Raises:
-        ArtifactError: There is no bundle, or it is incomplete or altered.
+        ArtifactError: There is no bundle, it is incomplete or altered, or it has no screen.
+        DataError: `screen` is no share that can be asked for.
     """
-    return Model(Labeller(load_bundle(path)))
+    return Model(Labeller(load_bundle(path), recall=screen))
 
 
 def prediction_columns(predictions: Sequence[Prediction], book: Codebook) -> dict[str, list[Any]]:

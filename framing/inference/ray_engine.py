@@ -31,12 +31,16 @@ class RayEngine:
         bundle: Folder of the bundle.
         address: Of a cluster; None to start Ray on this machine.
         workers: Processes that label.
+        recall: Of the screen; None without one.
     """
 
-    def __init__(self, bundle: Path, address: str | None, workers: int) -> None:
+    def __init__(
+        self, bundle: Path, address: str | None, workers: int, recall: float | None = None
+    ) -> None:
         self.bundle = bundle.resolve()
         self.address = address
         self.workers = workers
+        self.recall = recall
 
     def run(self, plan: Plan, done: frozenset[int]) -> Iterator[Outcome]:
         """Label the parts that are not among those `done`.
@@ -74,7 +78,7 @@ class RayEngine:
             batch_size=1,
             num_cpus=1,
             compute=ray.data.ActorPoolStrategy(size=self.workers),
-            fn_constructor_args=(str(self.bundle),),
+            fn_constructor_args=(str(self.bundle), self.recall),
         )
 
 
@@ -136,8 +140,8 @@ def _read(_: Batch, plan: Plan, done: frozenset[int], folder: Path) -> Iterator[
 class _Worker:
     """Labels parts; Ray keeps it, with the bundle open, from part to part."""
 
-    def __init__(self, bundle: str) -> None:
-        self.labeller = Labeller(load_bundle(bundle))
+    def __init__(self, bundle: str, recall: float | None) -> None:
+        self.labeller = Labeller(load_bundle(bundle), recall=recall)
 
     def __call__(self, batch: Mapping[str, Any]) -> Batch:
         texts = [

@@ -95,6 +95,15 @@ class Screen:
         """Share of the development sentences without labels that are not dismissed."""
         return float((self.others >= self.limit(recall)).mean()) if len(self.others) else 0.0
 
+    def promise(self, recall: float) -> str:
+        """What a recall means on the development split, in a sentence for people."""
+        n = len(self.labelled)
+        kept = int((self.labelled >= self.limit(recall)).sum())
+        return (
+            f"screen: of the development sentences it keeps {kept} of the {n} that the model "
+            f"labels, and {self.share_kept(recall):.0%} of the others"
+        )
+
 
 def ngram_buckets(
     batch: dict[str, NDArray[np.int64]], special: IntArray, pair: bool, buckets: int

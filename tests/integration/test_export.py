@@ -1,0 +1,121 @@
+"""A run -> a small bundle, with what it loses; labelling with it, with and without the screen."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import framing
+from framing import release
+from framing.artifacts import BUNDLE, RUN, read_json
+from framing.cli.main import main
+from framing.errors import DataError
+from framing.inference.bundle import load_bundle
+
+NEW = "the minister says inflation hurts people"
+#: What a machine for inference need not have.
+ABSENT = ("torch", "transformers", "datasets", "evaluate", "sklearn", "scipy", "onnx", "pydantic")
+
+
+@pytest.fixture(scope="module")
+def bundle(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export") / "bundle"
+    with pytest.MonkeyPatch.context() as patch:
+        # The study's development split has two dozen sentences.
+        patch.setattr(release, "LEAST_LABELLED", 5)
+        assert main(["export", str(study / "runs" / "own"), "--out", str(out)]) == 0
+    return out
+
+
+def test_the_bundle_says_what_it_loses(bundle: Path, run_folder: Path) -> None:
+    opened = load_bundle(bundle)
+    parity = opened.settings.parity
+    assert opened.settings.precision == "int8"
+    assert parity is not None
+    assert parity.sentences > 10
+    assert parity.agreement > 0.9
+    assert set(parity.macro_f1) == {"topics", "view", "speaker"}
+    assert parity.points_lost <= release.MOST_LOST
+    assert opened.screen is not None
+    graph = load_bundle(run_folder).folder / BUNDLE.graph
+    assert (bundle / BUNDLE.graph).read_bytes() != graph.read_bytes()
+
+
+def test_a_sentence_is_labelled_the_same_alone_and_among_others(bundle: Path) -> None:
+    model = framing.load(bundle)
+    among = model.label([NEW, "the critic says rain pleases people today and for long", "football"])
+    assert among[0] == model.label([NEW])[0]
+    assert among[0].labels["topics"] == ("prices",)
+
+
+def test_it_labels_where_nothing_for_training_is_installed(bundle: Path, tmp_path: Path) -> None:
+    text = tmp_path / "new.txt"
+    text.write_text(f"{NEW.capitalize()}.\n", encoding="utf-8")
+    code = (
+        "import sys\n"
+        f"for name in {ABSENT!r}: sys.modules[name] = None\n"
+        "from framing.cli.main import main\n"
+        f"sys.exit(main(['predict', '--model', {str(bundle)!r}, '--screen', '0.9', {str(text)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["labels"]["topics"] == ["prices"]
+    assert "screen: of the development sentences it keeps" in done.stderr
+
+
+def test_an_existing_bundle_is_not_replaced_unasked(
+    bundle: Path, run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(run_folder), "--out", str(bundle)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_bundle_that_loses_too_much_is_refused(
+    run_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(release, "MOST_LOST", -1)
+    assert main(["export", str(run_folder), "--out", str(tmp_path / "b")]) == 2
+    message = capsys.readouterr().err
+    assert "points of macro-F1" in message
+    assert "--precision float32" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_float32_keeps_the_graph(run_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "b"
+    assert main(["export", str(run_folder), "--out", str(out), "--precision", "float32"]) == 0
+    graph = run_folder / RUN.bundle / BUNDLE.graph
+    assert (out / BUNDLE.graph).read_bytes() == graph.read_bytes()
+    # Too few labelled sentences for a screen, and the user is told so.
+    assert not (out / BUNDLE.screen).exists()
+    text = tmp_path / "new.txt"
+    text.write_text("Inflation hurts people.\n", encoding="utf-8")
+    assert main(["predict", "--model", str(out), "--screen", "0.99", str(text)]) == 2
+
+
+def test_changed_data_are_noticed(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree((study / "runs" / "own").resolve(), folder)
+    record = read_json(folder / RUN.record)
+    record["data"]["corpus"] = "0" * 64
+    (folder / RUN.record).write_text(json.dumps(record), encoding="utf-8")
+    assert main(["export", str(folder), "--out", str(tmp_path / "b")]) == 2
+    assert "its data have changed since the training (corpus)" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(tmp_path)]) == 2
+    assert "not a run's folder" in capsys.readouterr().err
+
+
+def test_screen_needs_a_share(bundle: Path) -> None:
+    with pytest.raises(DataError, match="between"):
+        framing.load(bundle, screen=0.1)
