@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast check clean
+.PHONY: help demo test test-fast check bench clean
 
 help:
 	@echo "make demo       set up, train on the bundled corpus, write the report, label an article"
 	@echo "make test       set up, run all tests"
 	@echo "make test-fast  the tests that train no model"
 	@echo "make check      formatting, lint, types, import directions"
+	@echo "make bench      speed, memory and start of inference beside other libraries (20 minutes)"
 	@echo "make clean      remove what the above made, but for runs/"
 
 $(BIN)/python:
@@ -47,6 +48,15 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[train,bench]'
+	@touch $@ $(VENV)/.train
+
+bench: $(VENV)/.bench
+	$(BIN)/framing train configs/security_talks.yaml
+	$(BIN)/framing export runs/security_talks --out runs/security_talks-int8 --overwrite
+	$(BIN)/python experiments/006-inference-speed/bench.py runs/security_talks runs/security_talks-int8
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -161,6 +161,8 @@ class EncoderConfig(_Section):
     """
     ngrams: bool = False
     """Add a linear model on token n-grams to the encoder's logits, as part of the model."""
+    ngrams_by_target: bool = False
+    """Count every n-gram once for all targets and once for its own; needs `context: [target]`."""
     attention: Literal["auto", "eager", "sdpa"] = "auto"
     """auto: eager for short sequences on CPU, where it is faster; sdpa otherwise."""
 
@@ -168,6 +170,8 @@ class EncoderConfig(_Section):
     def _check(self) -> Self:
         if len(set(self.context)) != len(self.context):
             raise ValueError(f"`context` names a part twice; known parts: {CONTEXT_PARTS}")
+        if self.ngrams_by_target and self.context != ("target",):
+            raise ValueError("`ngrams_by_target` needs `context: [target]`, and nothing else in it")
         return self
 
 
@@ -192,8 +196,11 @@ class TrainingConfig(_Section):
     """Share of the steps with rising learning rate."""
     patience: int | None = Field(default=None, ge=1)
     """Evaluations without a better development score after which training stops; None: never."""
-    evaluations: int = Field(default=1, ge=1)
-    """Evaluations on the development split, with a checkpoint each, in an epoch."""
+    evaluations: int = Field(default=1, ge=0)
+    """Evaluations on the development split, with a checkpoint each, in an epoch.
+
+    The best checkpoint is taken. With 0 it is the last, which saves time where there is one epoch.
+    """
     soft_labels: bool = True
     """Train on the share of coders who gave a label instead of the gold label."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -206,6 +213,10 @@ class TrainingConfig(_Section):
     Easy is a sentence without any label of the multi_label variables, where the n-grams of other
     documents say so too; needs `encoder.ngrams`.
     """
+    contrastive_steps: int = Field(default=0, ge=0)
+    """Steps of a contrastive warm-up before fine-tuning; helps where sentences are few."""
+    linear_start: bool = False
+    """Begin with a linear layer fitted to the encoder's states; needs `encoder.pooling: mean`."""
     class_weighting: float = Field(default=0.0, ge=0, le=1)
     """Exponent of the inverse class frequency: 0 no weighting, 1 balanced."""
     variable_weights: dict[str, float] = {}
@@ -214,6 +225,12 @@ class TrainingConfig(_Section):
     """auto: bfloat16 where the processor has instructions for it."""
     report_to: tuple[str, ...] = ()
     """Trackers of transformers, such as tensorboard, mlflow or trackio."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.patience is not None and not self.evaluations:
+            raise ValueError("`patience` waits for evaluations; set `evaluations` to 1 or more")
+        return self
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -268,6 +285,10 @@ class RunConfig(_Section):
     def _check(self) -> Self:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("`seeds` names a seed twice")
+        if self.encoder.ngrams_by_target and not self.encoder.ngrams:
+            raise ValueError("`encoder.ngrams_by_target` needs `encoder.ngrams`")
+        if self.training.linear_start and self.encoder.pooling != "mean":
+            raise ValueError("`training.linear_start` needs `encoder.pooling: mean`")
         if self.training.easy_share < 1 and not self.encoder.ngrams:
             raise ValueError("`training.easy_share` needs `encoder.ngrams`")
         return self
@@ -284,6 +305,17 @@ class RunConfig(_Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+#: Left out of the hash where not used, so that runs of configs without them keep their names.
+_OPTIONAL = (
+    ("data", "where"),
+    ("data", "hold_out"),
+    ("encoder", "mark_target"),
+    ("encoder", "ngrams_by_target"),
+    ("training", "contrastive_steps"),
+    ("training", "linear_start"),
+)
+
+
 def config_hash(config: RunConfig, *hashes: str) -> str:
     """Eight hexadecimal digits that differ when a config, its data or its encoder differ.
 
@@ -295,8 +327,7 @@ def config_hash(config: RunConfig, *hashes: str) -> str:
     # The data's content counts, not where it lies on this computer.
     for key in ("path", "codebook", "benchmark", "root"):
         canonical["data"].pop(key)
-    # Left out where not used, so that runs of configs without them keep their names.
-    for section, key in (("data", "where"), ("data", "hold_out"), ("encoder", "mark_target")):
+    for section, key in _OPTIONAL:
         if not canonical[section][key]:
             canonical[section].pop(key)
     # So do the documents of each split, whose hash is among the data's.

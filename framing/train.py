@@ -35,6 +35,7 @@ from framing.model.finetune import (
     Outcome,
     device_type,
     finetune,
+    last_checkpoint,
     model_logits,
     thin_easy,
 )
@@ -254,6 +255,8 @@ def fine_tune(stage: Stage) -> bool:
         train = with_ngrams(model.ngrams, train, book)
         share, rng = config.training.easy_share, np.random.default_rng([stage.seed, 1])
         train = thin_easy(train, book, share, rng) if share < 1 else train
+    if last_checkpoint(stage.folder / RUN.trainer) is None:
+        warm_up(stage, model, train, pad_id(tokenizer))
     outcome = finetune(
         model,
         config=config,
@@ -274,6 +277,26 @@ def fine_tune(stage: Stage) -> bool:
     return True
 
 
+def warm_up(stage: Stage, model: SentenceClassifier, train: Examples, pad_token: int) -> None:
+    """Prepare encoder and linear layer as the config says, before the first step."""
+    from framing.model.warmup import contrastive_warm_up, linear_start
+
+    training, book = stage.config.training, stage.study.book
+    if training.contrastive_steps:
+        stage.say(f"{stage.folder}: contrastive warm-up")
+        contrastive_warm_up(
+            model,
+            train,
+            book,
+            pad_id=pad_token,
+            steps=training.contrastive_steps,
+            learning_rate=training.learning_rate,
+            rng=np.random.default_rng([stage.seed, 2]),
+        )
+    if training.linear_start:
+        linear_start(model, train, book, pad_id=pad_token)
+
+
 def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
     """The classifier before its training."""
     from framing.model import classifier
@@ -287,6 +310,7 @@ def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
         pooling=settings.pooling,
         pair=bool(settings.context),
         special=sorted(tokenizer.all_special_ids) if settings.ngrams else None,
+        crossed=settings.ngrams_by_target,
     )
     if settings.freeze_embeddings:
         classifier.freeze_embeddings(model)

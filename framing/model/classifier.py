@@ -31,6 +31,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         ngrams: Entries of the n-gram table (`framing.model.ngrams`); 0 for none.
         special: Token ids that belong to no n-gram.
         pair: Whether sentences are the second segment of a pair.
+        crossed: Whether n-grams are crossed with the first segment.
     """
 
     model_type = "framing_sentence_classifier"
@@ -46,6 +47,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         ngrams: int = 0,
         special: list[int] | None = None,
         pair: bool = False,
+        crossed: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -57,6 +59,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         self.ngrams = ngrams
         self.special = list(special or [])
         self.pair = pair
+        self.crossed = crossed
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ class SentenceClassifier(PreTrainedModel):
         self.uses_type_ids = getattr(encoder.config, "type_vocab_size", 0) > 1
         pair = config.pair and self.uses_type_ids
         self.ngrams = (
-            NgramLogits(config.n_logits, config.special, pair, config.ngrams)
+            NgramLogits(
+                config.n_logits, config.special, pair, config.ngrams, crossed=config.crossed
+            )
             if config.ngrams
             else None
         )
@@ -224,6 +229,7 @@ def new_classifier(
     pooling: str = "mean",
     pair: bool = False,
     special: Sequence[int] | None = None,
+    crossed: bool = False,
 ) -> SentenceClassifier:
     """Put a fresh linear layer for a codebook on a pretrained encoder.
 
@@ -235,6 +241,7 @@ def new_classifier(
         pair: Whether sentences are the second segment of a pair.
         special: Token ids that belong to no n-gram, for a classifier with n-grams, whose table
             is empty then; None for one without.
+        crossed: Whether n-grams are crossed with the first segment.
     """
     config = SentenceClassifierConfig(
         encoder=encoder.config.to_dict(),
@@ -245,6 +252,7 @@ def new_classifier(
         ngrams=0 if special is None else BUCKETS,
         special=list(special or ()),
         pair=pair,
+        crossed=crossed,
     )
     config._attn_implementation = encoder.config._attn_implementation
     return SentenceClassifier(config, encoder)

@@ -59,6 +59,8 @@ class Examples:
     ngram_logits: FloatArray | None = None
 
 
+#: Checkpoints in an epoch where none is evaluated, so that an interrupted training can go on.
+_CHECKPOINTS = 4
 #: Below this probability of every label, by n-grams alone, a sentence without labels is easy.
 _EASY = 0.05
 
@@ -105,7 +107,7 @@ class Outcome:
     Attributes:
         epochs: Passes made.
         steps: Optimiser steps made.
-        best_score: Development score of the checkpoint kept.
+        best_score: Development score of the checkpoint kept; None where none was evaluated.
         seconds: Time of the last (or only) uninterrupted stretch.
         precision: bfloat16 or float32.
         device: Such as cpu or cuda.
@@ -114,7 +116,7 @@ class Outcome:
 
     epochs: float
     steps: int
-    best_score: float
+    best_score: float | None
     seconds: float
     precision: str
     device: str
@@ -239,7 +241,7 @@ def _outcome(trainer: Trainer, result: Any) -> Outcome:
     return Outcome(
         epochs=float(state.epoch or 0),
         steps=int(state.global_step),
-        best_score=float(state.best_metric if state.best_metric is not None else math.nan),
+        best_score=None if state.best_metric is None else float(state.best_metric),
         seconds=float(result.metrics["train_runtime"]),
         precision="bfloat16" if trainer.args.bf16 else "float32",
         device=trainer.args.device.type,
@@ -280,7 +282,8 @@ def training_arguments(
 
     training = config.training
     steps_an_epoch = math.ceil(n_sentences / (training.batch_size * training.accumulate))
-    every = max(1, math.ceil(steps_an_epoch / training.evaluations))
+    every = max(1, math.ceil(steps_an_epoch / (training.evaluations or _CHECKPOINTS)))
+    evaluates = training.evaluations > 0
     return TrainingArguments(
         # Absolute, so that a run continued from another folder finds its best checkpoint.
         output_dir=str(folder.resolve()),
@@ -298,13 +301,13 @@ def training_arguments(
         seed=seed,
         data_seed=seed,
         label_names=["labels", "label_weights"],
-        eval_strategy="steps",
+        eval_strategy="steps" if evaluates else "no",
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="score",
+        load_best_model_at_end=evaluates,
+        metric_for_best_model="score" if evaluates else None,
         greater_is_better=True,
         logging_strategy="steps",
         logging_steps=every,

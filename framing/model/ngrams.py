@@ -37,6 +37,8 @@ SCALE = 0.5
 #: Parts of the documents for the logits that the encoder is trained beside.
 FOLDS = 5
 
+#: Parts n-grams with a target from those without.
+_CROSS_STEP = 7_919
 _BATCH = 256
 
 IntArray = NDArray[np.int64]
@@ -64,6 +66,9 @@ class NgramLogits(nn.Module):
         pair: Whether sentences come as the second segment of a pair. Where the encoder has no
             segment ids, context counts as part of the sentence.
         buckets: Entries of the table.
+        crossed: Whether n-grams of the sentence are counted once more together with the whole
+            first segment, a target: for all targets and for each (Daume 2007, "Frustratingly Easy
+            Domain Adaptation").
     """
 
     table: Tensor
@@ -71,12 +76,19 @@ class NgramLogits(nn.Module):
     bias: Tensor
 
     def __init__(
-        self, n_logits: int, special: Sequence[int], pair: bool, buckets: int = BUCKETS
+        self,
+        n_logits: int,
+        special: Sequence[int],
+        pair: bool,
+        buckets: int = BUCKETS,
+        *,
+        crossed: bool = False,
     ) -> None:
         super().__init__()
         self.special = tuple(special)
         self.pair = pair
         self.buckets = buckets
+        self.crossed = crossed
         self.register_buffer("table", torch.zeros(buckets, n_logits))
         self.register_buffer("idf", torch.zeros(buckets))
         self.register_buffer("bias", torch.zeros(n_logits))
@@ -101,9 +113,10 @@ class NgramLogits(nn.Module):
     def features(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Buckets of all n-grams and their weights before idf, each of shape (batch, 3 * length).
+        """Buckets of all n-grams and their weights before idf.
 
-        Weight 0 marks positions where no n-gram stands.
+        Both have the shape (batch, 3 * length), or 5 * length where n-grams are crossed. Weight 0
+        marks positions where no n-gram stands.
         """
         real = attention_mask == 1
         for token in self.special:
@@ -115,12 +128,15 @@ class NgramLogits(nn.Module):
         both = own & functional.pad(own[:, 1:], (0, 1))
         # Half a table apart, so that no token before the sentence meets one in it.
         before = input_ids + self.buckets // 2
-        keys = torch.cat([input_ids, input_ids * PAIR_STEP + after, before], dim=1)
-        weights = torch.cat([own, both, context], dim=1).to(self.idf.dtype)
-        length = input_ids.shape[1]
-        factor = torch.ones_like(weights)
-        factor[:, 2 * length :] = CONTEXT_WEIGHT
-        return keys % self.buckets, weights * factor
+        pairs = input_ids * PAIR_STEP + after
+        keys, found = [input_ids, pairs, before], [own, both, CONTEXT_WEIGHT * context]
+        if self.crossed:
+            # A number for the whole first segment; the same one wherever the target is the same.
+            target = (input_ids.square() * context).sum(dim=1, keepdim=True)
+            keys += [input_ids * _CROSS_STEP + target, pairs * _CROSS_STEP + target]
+            found += [own, both]
+        weights = torch.cat([part.to(self.idf.dtype) for part in found], dim=1)
+        return torch.cat(keys, dim=1) % self.buckets, weights
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,29 @@ def test_no_text_at_all_gives_the_bias() -> None:
     assert layer(*batch).item() == -2.5
 
 
+def test_crossed_ngrams_mean_different_things_for_different_targets() -> None:
+    """Token 20 speaks for the label with target 7 and against it with target 8."""
+    generator = np.random.default_rng(0)
+    sentences, values = [], []
+    for k in range(200):
+        target, has = 7 + k % 2, bool(generator.random() < 0.5)
+        words = generator.integers(30, 60, 5).tolist()
+        sentences.append(pair([target], [*words, 20 if has else 21]))
+        values.append([has == (target == 7)])
+    gold = LabelArray(np.array(values), np.ones((200, 1), dtype=bool))
+    right = {}
+    for crossed in (False, True):
+        layer = NgramLogits(1, (CLS, SEP, PAD), pair=True, buckets=2**14, crossed=crossed)
+        rows = ngram_rows(layer, sentences)
+        layer.fill(fit_ngrams(rows, gold, ONE, np.ones(200)))
+        # Words that no training sentence has, so that only what was meant can help.
+        fresh = [pair([7 + k // 2], [70 + k, 20 + k % 2]) for k in range(4)]
+        batch = [torch.from_numpy(a) for a in pad(fresh, PAD).values()]
+        right[crossed] = ((layer(*batch)[:, 0] > 0).numpy() == [True, False, False, True]).sum()
+    assert right[True] == 4
+    assert right[False] < 4
+
+
 def test_out_of_fold_logits_know_nothing_of_their_document() -> None:
     sentences, gold = study(40)
     # Token 70 gives the label away, but only in one document, which is held out as a whole.
