@@ -359,7 +359,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     article = str(ARTICLE)
     start = {
         "framing predict, int8": start_seconds(
-            [framing, "predict", "--model", args.bundle, article]
+            [FRAMING, "predict", "--model", args.bundle, article]
         ),
         "bare script": start_seconds([sys.executable, "-c", BARE, args.bundle, article]),
     }
