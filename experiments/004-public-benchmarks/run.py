@@ -1,9 +1,10 @@
 """Train variants of a benchmark's config and count its official figures on dev and test.
 
     python experiments/004-public-benchmarks/run.py NAME CONFIG --root DIR [--set KEY=VALUE ...]
-        [--seeds 1 2] [--dev-only]
+        [--seeds 1 2] [--dev-only] [--logits FOLDER]
 
-Appends a line for each seed to results.jsonl. With --dev-only the test split is not looked at.
+Appends a line for each seed to results.jsonl. With --dev-only the test split is not looked at;
+--logits keeps every run's logits and gold labels in FOLDER.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def official(  # noqa: PLR0917
     return round(figure.scale * float(OFFICIAL_METRICS[figure.metric](counts, labels)), 3)
 
 
-def run(config_file: Path, overrides: Sequence[str], seed: int, splits: Sequence[str]) -> Any:
+def run(
+    config_file: Path, overrides: Sequence[str], seed: int, splits: Sequence[str], keep: Path | None
+) -> Any:
     """Train one variant with one seed and count the official figures."""
     config = load_config(config_file, overrides)
     study = load_study(config)
@@ -77,6 +80,9 @@ def run(config_file: Path, overrides: Sequence[str], seed: int, splits: Sequence
         for split in ("dev", *splits):
             data = examples(stage, tokenizer, split)
             logits = model_logits(model, data.sentences, pad_id(tokenizer))
+            if keep is not None:
+                keep.parent.mkdir(parents=True, exist_ok=True)
+                np.savez(f"{keep}-{split}.npz", logits=logits, gold=data.gold.values)
             if decisions is None:
                 decisions = fit_decisions(logits, data.gold, study.book, {})
             found[split] = {
@@ -104,12 +110,14 @@ def main() -> None:
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--dev-only", action="store_true")
+    parser.add_argument("--logits", type=Path)
     args = parser.parse_args()
     hide_loading_bars()
     for seed in args.seeds:
         overrides = [f"data.root={Path(args.root).resolve()}", *args.overrides]
         splits = () if args.dev_only else ("test",)
-        result = {"name": args.name, **run(args.config, overrides, seed, splits)}
+        keep = None if args.logits is None else args.logits / f"{args.name}-s{seed}"
+        result = {"name": args.name, **run(args.config, overrides, seed, splits, keep)}
         with (HERE / "results.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(result) + "\n")
         print(args.name, seed, result["seconds"], result["official"], flush=True)

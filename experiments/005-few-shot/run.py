@@ -164,6 +164,36 @@ def by_frozen(
 SYSTEMS = {"framing": by_framing, "setfit": by_setfit, "frozen": by_frozen}
 
 
+def write_table() -> None:
+    """Write results.md from results.jsonl: means over seeds, and time as a ratio to SetFit's."""
+    lines = (HERE / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    results = [json.loads(line) for line in lines]
+    out = [
+        "# Results",
+        "",
+        "Written by run.py. Macro-F1, seconds of training: means over seeds.",
+        "",
+    ]
+    out += ["| benchmark | a class | system | seeds | macro-F1 | seconds | of SetFit's |"]
+    out += ["| --- | --- | --- | --- | --- | --- | --- |"]
+    for config, shots in dict.fromkeys((r["config"], r["shots"]) for r in results):
+        mine = [r for r in results if (r["config"], r["shots"]) == (config, shots)]
+        means = {}
+        for name in SYSTEMS:
+            runs = [r for r in mine if r["system"] == name]
+            if runs:
+                found = [r["macro_f1"] for r in runs]
+                spread = f" ({', '.join(f'{v:.3f}' for v in found)})"
+                seconds = float(np.mean([r["seconds"] for r in runs]))
+                means[name] = (len(runs), f"{np.mean(found):.3f}{spread}", seconds)
+        for name, (n, scores, seconds) in means.items():
+            ratio = f"{seconds / means['setfit'][2]:.2f}" if "setfit" in means else ""
+            out.append(
+                f"| {config} | {shots} | {name} | {n} | {scores} | {seconds:.0f} | {ratio} |"
+            )
+    (HERE / "results.md").write_text("\n".join(out) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Run the trainings asked for."""
     parser = argparse.ArgumentParser()
@@ -201,6 +231,7 @@ def main() -> None:
                 }
                 with (HERE / "results.jsonl").open("a", encoding="utf-8") as file:
                     file.write(json.dumps(result) + "\n")
+                write_table()
                 print(args.config.stem, name, shots, seed, score, round(seconds, 1), flush=True)
 
 

@@ -375,6 +375,29 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def table(results: dict[str, Any]) -> str:
+    """The results for people."""
+    machine = results["machine"]
+    out = ["# Results", "", f"Written by bench.py. Machine: {json.dumps(machine)}.", ""]
+    columns = ("per_second", "ratio", "macro_f1_frames", "agreement", "peak_mb", "open_seconds")
+    out += [f"| system | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
+    for name, found in results["sentences"].items():
+        cells = [str(found.get(column, "")) for column in columns]
+        out.append(f"| {name} | {' | '.join(cells)} |")
+    stream = results["stream"]
+    out += ["", f"Stream of {stream['sentences']} sentences, {stream['framed']:.0%} framed:", ""]
+    out += ["| system | per_second | ratio | recall_of_full_model |", "| --- | --- | --- | --- |"]
+    for name, found in stream["systems"].items():
+        cells = [str(found.get(c, "")) for c in ("per_second", "ratio", "recall_of_full_model")]
+        out.append(f"| {name} | {' | '.join(cells)} |")
+    out += ["", "Start to end of a process that labels an article, seconds (median of 7):", ""]
+    out += [f"- {name}: {seconds}" for name, seconds in results["start_seconds"].items()]
+    out += ["", "Growth, one sentence over and over (what is measured is all but the model):", ""]
+    out += ["| sentences | seconds | peak_mb |", "| --- | --- | --- |"]
+    out += [f"| {g['sentences']} | {g['seconds']} | {g['peak_mb']} |" for g in results["growth"]]
+    return "\n".join(out) + "\n"
+
+
 def main() -> None:
     """Measure everything, or be the worker of one system."""
     parser = argparse.ArgumentParser()
@@ -393,8 +416,10 @@ def main() -> None:
         work(args)
         return
     args.run, args.bundle = str(Path(args.run).resolve()), str(Path(args.bundle).resolve())
-    args.out.write_text(json.dumps(compare(args), indent=1) + "\n", encoding="utf-8")
-    print(f"{args.out}: results")
+    results = compare(args)
+    args.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    args.out.with_suffix(".md").write_text(table(results), encoding="utf-8")
+    print(f"{args.out}: results, and a table beside it")
 
 
 if __name__ == "__main__":

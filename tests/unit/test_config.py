@@ -61,6 +61,22 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
             "data.add.0.pth: unknown key 'pth'",
         ),
         (MINIMAL + "training: {easy_share: 0.5}", "`training.easy_share` needs `encoder.ngrams`"),
+        (
+            MINIMAL + "encoder: {ngrams_by_target: true, context: [target]}",
+            "`encoder.ngrams_by_target` needs `encoder.ngrams`",
+        ),
+        (
+            MINIMAL + "encoder: {ngrams: true, ngrams_by_target: true}",
+            r"needs `context: \[target\]`, and nothing else",
+        ),
+        (
+            MINIMAL + "encoder: {pooling: log_mean_exp}\ntraining: {linear_start: true}",
+            "`training.linear_start` needs `encoder.pooling: mean`",
+        ),
+        (
+            MINIMAL + "training: {evaluations: 0, patience: 2}",
+            "`patience` waits for evaluations; set `evaluations` to 1 or more",
+        ),
         (MINIMAL + "decisions: {prevalence: {frames: {a: 1.0}}}", "less than 1; found 1.0"),
         (MINIMAL + "seeds: [-1]", "greater than or equal to 0"),
         (MINIMAL + "training: {epochs: .inf}", "finite number"),

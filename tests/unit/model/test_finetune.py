@@ -108,11 +108,18 @@ def test_learns_every_head_and_repeats_exactly(
     assert development_score(logits[0], examples.gold, book) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("evaluations", [1, 0])
 def test_interrupted_training_continues_to_the_same_weights(
-    config: RunConfig, book: Codebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: RunConfig,
+    book: Codebook,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    evaluations: int,
 ) -> None:
     from transformers import TrainerCallback
 
+    training = config.training.model_copy(update={"evaluations": evaluations})
+    config = config.model_copy(update={"training": training})
     model, examples = make(config, book)
     run(model, examples, config, book, tmp_path / "whole")
     expected = model_logits(model, examples.sentences, 0)
@@ -135,8 +142,11 @@ def test_interrupted_training_continues_to_the_same_weights(
         with pytest.raises(KeyboardInterrupt):
             run(model, examples, config, book, tmp_path / "broken")
     model, examples = make(config, book)
+    # Without evaluations, too, it had got somewhere.
+    assert last_checkpoint(tmp_path / "broken") is not None
     outcome = run(model, examples, config, book, tmp_path / "broken")
     assert outcome.steps == 24
+    assert (outcome.best_score is None) == (evaluations == 0)
     found = model_logits(model, examples.sentences, 0)
     assert found == pytest.approx(expected, abs=1e-5)
 

@@ -1,0 +1,70 @@
+"""Write results.md: mean, interval and seeds of every variant in results.jsonl.
+
+python experiments/004-public-benchmarks/summarise.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from framing.data.benchmarks import load_card
+
+HERE = Path(__file__).parent
+
+
+def figure(values: list[float]) -> str:
+    """Mean +- half of the 95% t-interval over seeds, and the single values."""
+    shown = ", ".join(f"{v:.1f}" if v > 2 else f"{v:.3f}" for v in values)
+    digits = 1 if values[0] > 2 else 3
+    if len(values) == 1:
+        return shown
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return f"{np.mean(values):.{digits}f} +- {half:.{digits}f} ({shown})"
+
+
+def rows(results: list[dict[str, Any]]) -> Iterator[str]:
+    """A table for each benchmark, its variants in the order of their first run."""
+    for config in dict.fromkeys(r["config"] for r in results):
+        mine = [r for r in results if r["config"] == config]
+        card = load_card(config)
+        names = [f.name for f in card.official]
+        yield f"\n## {config}\n"
+        yield f"| variant | {' | '.join(f'dev: {n} | test: {n}' for n in names)} | seconds |"
+        yield "| --- |" + " --- |" * (2 * len(names) + 1)
+        for variant in dict.fromkeys(r["name"] for r in mine):
+            runs = [r for r in mine if r["name"] == variant]
+            cells = []
+            for name in names:
+                for split in ("dev", "test"):
+                    found = [r["official"].get(split, {}).get(name) for r in runs]
+                    values = [v for v in found if v is not None]
+                    cells.append(figure(values) if values else "")
+            seconds = f"{np.median([r['seconds'] for r in runs]):.0f}"
+            yield f"| {variant} | {' | '.join(cells)} | {seconds} |"
+        for published in (f for f in card.official if f.published):
+            yield f"\nPublished, {published.name}: " + "; ".join(
+                f"{p.system} {p.value}" for p in published.published
+            )
+        yield "\nSettings beside the config of the moment: " + "; ".join(
+            f"*{variant}*: "
+            + (", ".join(next(r["set"] for r in mine if r["name"] == variant)) or "none")
+            for variant in dict.fromkeys(r["name"] for r in mine)
+        )
+
+
+def main() -> None:
+    """Write the tables."""
+    lines = (HERE / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    results = [json.loads(line) for line in lines]
+    head = "# Results\n\nWritten by summarise.py: mean +- half of the 95% t-interval over seeds.\n"
+    (HERE / "results.md").write_text(head + "\n".join(rows(results)) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
