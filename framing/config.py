@@ -287,6 +287,14 @@ class RunConfig(_Section):
             raise ValueError("`seeds` names a seed twice")
         if self.encoder.ngrams_by_target and not self.encoder.ngrams:
             raise ValueError("`encoder.ngrams_by_target` needs `encoder.ngrams`")
+        if self.training.join_hyphens and self.encoder.mark_target:
+            raise ValueError(
+                "`training.join_hyphens` moves the words that `encoder.mark_target` counts; use one"
+            )
+        if self.training.linear_start and self.encoder.ngrams:
+            raise ValueError(
+                "`training.linear_start` would learn again what `encoder.ngrams` knows; use one"
+            )
         if self.training.linear_start and self.encoder.pooling != "mean":
             raise ValueError("`training.linear_start` needs `encoder.pooling: mean`")
         if self.training.easy_share < 1 and not self.encoder.ngrams:

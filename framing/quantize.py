@@ -10,6 +10,7 @@ which loses next to nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from framing.arrays import FloatArray
 from framing.artifacts import atomic_path
+from framing.errors import ArtifactError
 
 #: A batch of model inputs: name -> array.
 Feeds = Mapping[str, NDArray[np.int64]]
@@ -81,6 +83,9 @@ def activation_ranges(model: Any, examples: Iterable[Feeds]) -> dict[str, Range]
 
     Returns:
         Name of a tensor -> range.
+
+    Raises:
+        ArtifactError: Nothing can be quantized.
     """
     import onnx
     import onnxruntime
@@ -88,6 +93,11 @@ def activation_ranges(model: Any, examples: Iterable[Feeds]) -> dict[str, Range]
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     names = sorted({node.input[0] for node in _products(watched)})
+    if not names:
+        raise ArtifactError(
+            "the graph has no matrix product with weights of its own, so int8 would change "
+            "nothing; export with --precision float32"
+        )
     del watched.graph.output[:]
     for name in names:
         watched.graph.output.append(onnx.helper.make_tensor_value_info(name, _FLOAT, None))
@@ -106,8 +116,20 @@ def activation_ranges(model: Any, examples: Iterable[Feeds]) -> dict[str, Range]
 
 
 def _products(model: Any) -> list[Any]:
-    constants = {t.name for t in model.graph.initializer if len(t.dims) == 2}
-    return [n for n in model.graph.node if n.op_type == "MatMul" and n.input[1] in constants]
+    """Products whose right side is a float32 matrix that nothing else uses."""
+    matrices = _own_matrices(model)
+    return [n for n in model.graph.node if n.op_type == "MatMul" and n.input[1] in matrices]
+
+
+def _own_matrices(model: Any) -> dict[str, Any]:
+    """Constant float32 matrices that one node uses, by name: only these may be replaced."""
+    uses = Counter(name for node in model.graph.node for name in node.input)
+    uses.update(output.name for output in model.graph.output)
+    return {
+        t.name: t
+        for t in model.graph.initializer
+        if len(t.dims) == 2 and t.data_type == _FLOAT and uses[t.name] == 1
+    }
 
 
 def quantize_products(model: Any, ranges: Mapping[str, Range]) -> None:
@@ -124,7 +146,7 @@ def quantize_products(model: Any, ranges: Mapping[str, Range]) -> None:
     # By the name of what they give: every tensor of a graph has one source.
     biases = {node.output[0]: _bias(model, node, constants) for node in _products(model)}
     replaced = {add.output[0] for add in biases.values() if add is not None}
-    plans = _plans(model, ranges)
+    scalings = _scalings(model, ranges)
     entered: set[str] = set()
     nodes: list[Any] = []
     for node in graph.node:
@@ -136,15 +158,15 @@ def quantize_products(model: Any, ranges: Mapping[str, Range]) -> None:
         entering = node.input[0]
         if entering not in entered:
             entered.add(entering)
-            nodes += _quantize_activation(graph, entering, plans[entering])
-        nodes += _product(graph, node, biases[node.output[0]], constants, plans[entering])
+            nodes += _quantize_activation(graph, entering, scalings[entering])
+        nodes += _product(graph, node, biases[node.output[0]], constants, scalings[entering])
     _replace_nodes(graph, nodes)
     if all(opset.domain != _CONTRIB for opset in model.opset_import):
         model.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
 
 
 @dataclass(frozen=True)
-class Plan:
+class Scaling:
     """How a tensor becomes integers.
 
     Few channels of an encoder's states are tens of times as wide as the others, and would leave
@@ -163,7 +185,7 @@ class Plan:
     apart: NDArray[np.int64]
 
 
-def _plans(model: Any, ranges: Mapping[str, Range]) -> dict[str, Plan]:
+def _scalings(model: Any, ranges: Mapping[str, Range]) -> dict[str, Scaling]:
     from onnx import numpy_helper
 
     constants = {t.name: t for t in model.graph.initializer}
@@ -171,10 +193,10 @@ def _plans(model: Any, ranges: Mapping[str, Range]) -> dict[str, Plan]:
     for node in _products(model):
         table = numpy_helper.to_array(constants[node.input[1]]).astype(np.float64)
         tables.setdefault(node.input[0], []).append(table)
-    return {name: plan(ranges[name], found) for name, found in tables.items()}
+    return {name: scaling(ranges[name], found) for name, found in tables.items()}
 
 
-def plan(found: Range, tables: Sequence[FloatArray]) -> Plan:
+def scaling(found: Range, tables: Sequence[FloatArray]) -> Scaling:
     """Choose how a tensor becomes integers.
 
     Where a product narrows, the widest channels are kept apart, which costs one more small product
@@ -186,7 +208,7 @@ def plan(found: Range, tables: Sequence[FloatArray]) -> Plan:
         tables: The weights it meets, each of shape (channels, out).
 
     Returns:
-        The plan.
+        The scaling.
     """
     width = np.maximum(found.high - found.low, 1e-6)
     factors = np.ones(len(width))
@@ -200,11 +222,11 @@ def plan(found: Range, tables: Sequence[FloatArray]) -> Plan:
         factors /= np.exp(np.log(factors).mean())
     rest = np.setdiff1d(np.arange(len(width)), apart)
     low, high = found.low[rest] / factors[rest], found.high[rest] / factors[rest]
-    return Plan(float(low.min()), float(high.max()), factors, apart)
+    return Scaling(float(low.min()), float(high.max()), factors, apart)
 
 
 def _product(
-    graph: Any, node: Any, add: Any | None, constants: Mapping[str, Any], made: Plan
+    graph: Any, node: Any, add: Any | None, constants: Mapping[str, Any], made: Scaling
 ) -> list[Any]:
     """The nodes that replace one product and the addition of its bias."""
     from onnx import helper
@@ -229,6 +251,8 @@ def _product(
 def _bias(model: Any, product: Any, constants: Mapping[str, Any]) -> Any | None:
     """The addition of a constant vector that is all that becomes of a product, or None."""
     out = product.output[0]
+    if any(output.name == out for output in model.graph.output):
+        return None
     uses = [node for node in model.graph.node if out in node.input]
     if len(uses) != 1 or uses[0].op_type != "Add":
         return None
@@ -237,7 +261,7 @@ def _bias(model: Any, product: Any, constants: Mapping[str, Any]) -> Any | None:
     return uses[0] if vectors and constants[vectors[0]].dims[0] == width else None
 
 
-def _quantize_activation(graph: Any, name: str, made: Plan) -> list[Any]:
+def _quantize_activation(graph: Any, name: str, made: Scaling) -> list[Any]:
     from onnx import helper
 
     nodes, source = [], name
@@ -256,11 +280,9 @@ def _quantize_activation(graph: Any, name: str, made: Plan) -> list[Any]:
     return [*nodes, helper.make_node("QuantizeLinear", inputs, [f"{name}_int8"])]
 
 
-def _quantize_weights(graph: Any, table: Any, made: Plan) -> None:
+def _quantize_weights(graph: Any, table: Any, made: Scaling) -> None:
     from onnx import numpy_helper
 
-    if table.name not in {t.name for t in graph.initializer}:
-        return  # shared with a product seen before
     weights = numpy_helper.to_array(table).astype(np.float64) * made.factors[:, None]
     if len(made.apart):
         _add_constants(graph, {f"{table.name}_apart": weights[made.apart].astype(np.float32)})
@@ -285,12 +307,11 @@ def quantize_tables(model: Any) -> None:
     from onnx import helper, numpy_helper
 
     graph = model.graph
-    tables = {t.name: t for t in graph.initializer}
-    uses = [name for node in graph.node for name in node.input]
+    tables = {name: table for name, table in _own_matrices(model).items() if _worth_it(table)}
     nodes: list[Any] = []
     for node in graph.node:
-        table = tables.get(node.input[0]) if node.op_type == "Gather" else None
-        if table is None or not _worth_it(table, uses.count(table.name)):
+        table = tables.get(node.input[0]) if _gathers_rows(node) else None
+        if table is None:
             nodes.append(node)
             continue
         values, scale = row_scaled(numpy_helper.to_array(table).astype(np.float64), _TABLE_LIMIT)
@@ -306,9 +327,13 @@ def quantize_tables(model: Any) -> None:
     _replace_nodes(graph, nodes)
 
 
-def _worth_it(table: Any, uses: int) -> bool:
-    shape = tuple(table.dims)
-    return len(shape) == 2 and shape[1] > 1 and int(np.prod(shape)) >= LEAST_ENTRIES and uses == 1
+def _gathers_rows(node: Any) -> bool:
+    return node.op_type == "Gather" and all(a.i == 0 for a in node.attribute if a.name == "axis")
+
+
+def _worth_it(table: Any) -> bool:
+    rows, width = table.dims
+    return width > 1 and rows * width >= LEAST_ENTRIES
 
 
 def row_scaled(table: FloatArray, limit: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +18,21 @@ from framing.codebook import Codebook
 from framing.config import load_config
 from framing.decisions import Decisions, calibrated_probabilities, to_predictions
 from framing.encoding import TokenizedSentence, pad
-from framing.errors import ArtifactError
-from framing.evaluation.units import people_answers, system_answers, variable_units
+from framing.errors import ArtifactError, OutputError
+from framing.evaluation.units import (
+    MultiUnits,
+    SingleUnits,
+    people_answers,
+    system_answers,
+    variable_units,
+)
 from framing.export import pad_id
 from framing.inference.batching import batches
 from framing.inference.bundle import GRAPH_OUTPUT, Bundle, Parity, load_bundle, open_session
 from framing.inference.labeller import run_graph
 from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
 from framing.metrics import count, f1, macro
+from framing.metrics.counts import Counts
 from framing.model.finetune import Examples, model_logits
 from framing.quantize import Feeds, quantize_graph
 from framing.records import Annotation
@@ -32,7 +40,6 @@ from framing.study import load_study
 from framing.train import Stage, examples, hide_loading_bars
 
 Precision = Literal["int8", "float32"]
-PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
 #: Points of macro-F1 that a bundle may lose on the development split.
 MOST_LOST = 0.5
 #: Training sentences that fix the scales of activations, and the tokens of a batch of them.
@@ -79,10 +86,8 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
     stage = _stage(run, say)
     say(f"{run}: development split, torch model")
     development = _development(stage)
-    temporary = out.with_name(f".{out.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(bundle.folder, temporary)
-    try:
+    with _replaced(out) as temporary:
+        shutil.copytree(bundle.folder, temporary)
         if precision == "int8":
             say(f"{out}: int8 weights")
             quantize_graph(
@@ -98,14 +103,40 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
         settings = dataclasses.replace(bundle.settings, precision=precision, parity=parity)
         write_text(temporary / BUNDLE.settings, settings.to_json())
         write_manifest(temporary, BUNDLE.manifest)
-        shutil.rmtree(out, ignore_errors=True)
-        temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return parity
 
 
+@contextlib.contextmanager
+def _replaced(out: Path) -> Iterator[Path]:
+    """Give the name of a folder to be made, which takes the place of `out` when all went well.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    temporary, old = (out.with_name(f".{out.name}.{end}") for end in ("part", "old"))
+    try:
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        # The old bundle goes only when the new one stands in its place.
+        if out.exists():
+            out.rename(old)
+        temporary.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        where = error.filename or out
+        raise OutputError(f"{where}: cannot write the bundle: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _stage(run: Path, say: Say) -> Stage:
+    if not (run / RUN.checkpoint).is_dir():
+        raise ArtifactError(
+            f"{run}: no {RUN.checkpoint}/ in this run, so what a bundle loses against it cannot be "
+            "measured; use its bundle/ as it is, or train again"
+        )
     record = read_json(run / RUN.record)
     config = load_config(run / RUN.config)
     study = load_study(config)
@@ -169,20 +200,21 @@ def measure_parity(
     for found in predictions:
         answers = system_answers(found, book, "bundle")
         units = {v.id: variable_units(v, gold, answers, book) for v in book.variables}
-        # A variable that nobody coded in the development split is in no unit.
-        scored = {name: found for name, found in units.items() if len(found.rows)}
-        scores.append({name: float(macro(f1(_counts(u)))) for name, u in scored.items()})
+        scores.append({name: float(macro(f1(_counts(u)))) for name, u in units.items()})
+    # Of a variable without a label in the development split nothing can be said.
+    defined = [name for name in scores[0] if not any(np.isnan(s[name]) for s in scores)]
+    before, after = ({name: s[name] for name in defined} for s in scores)
     return Parity(
         sentences=len(ids),
         agreement=float(np.mean(same)),
         largest_difference=float(np.abs(both[0] - both[1]).max()),
-        macro_f1=scores[1],
-        macro_f1_torch=scores[0],
+        macro_f1=after,
+        macro_f1_torch=before,
     )
 
 
-def _counts(units: Any) -> Any:
-    if units.gold.ndim == 2:
+def _counts(units: MultiUnits | SingleUnits) -> Counts:
+    if isinstance(units, MultiUnits):
         return count(units.gold, units.predicted)
     hot = np.eye(len(units.labels), dtype=bool)
     return count(hot[units.gold], hot[units.predicted])

@@ -105,7 +105,12 @@ class Study:
         chosen = self.split("train")
         self.check_filter("train_where", config.train_where)
         chosen = [s for s in chosen if _matches(s, config.train_where)]
-        coded = (s for added in self.added for s in added.corpus.sentences if s.id in self.gold)
+        coded = (
+            s
+            for added in self.added
+            for s in added.corpus.sentences
+            if s.id in self.gold and self._admits(s, "train")
+        )
         return [*chosen, *coded]
 
     def training_factors(self, sentences: Sequence[Sentence], config: DataConfig) -> FloatArray:

@@ -26,6 +26,7 @@ from framing.model.encoder import (
     attention_for,
     find_encoder,
     fingerprint,
+    has_segments,
     layer_count,
     load_encoder,
     load_fast_tokenizer,
@@ -156,6 +157,11 @@ def _check_encoder(config: RunConfig, study: Study) -> None:
             f"encoder.freeze_layers: expected less than the encoder's {layers} layers, "
             f"found {config.encoder.freeze_layers}"
         )
+    if config.encoder.ngrams_by_target and not has_segments(source):
+        raise ConfigError(
+            "encoder.ngrams_by_target: this encoder has no segment ids, so targets cannot be told "
+            "from sentences; leave it out"
+        )
     kinds = {variable.kind for variable in study.book.variables}
     if config.training.easy_share < 1 and "multi_label" not in kinds:
         raise ConfigError(
@@ -282,6 +288,8 @@ def warm_up(stage: Stage, model: SentenceClassifier, train: Examples, pad_token:
     from framing.model.warmup import contrastive_warm_up, linear_start
 
     training, book = stage.config.training, stage.study.book
+    # The Trainer would bring it there only later.
+    model.to(device_type())  # type: ignore[arg-type]
     if training.contrastive_steps:
         stage.say(f"{stage.folder}: contrastive warm-up")
         contrastive_warm_up(

@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     if not (run_folder / RUN.record).is_file():
         raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
     out: Path = args.out or run_folder.with_name(f"{run_folder.name}-{args.precision}")
+    if out.resolve().is_relative_to(run_folder):
+        raise OutputError(f"{out}: lies in the run, which stays as it is; name a folder outside it")
     _check_replaceable(out, args.overwrite)
     try:
         from framing.release import release

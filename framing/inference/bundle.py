@@ -50,7 +50,7 @@ class Parity:
     def points_lost(self) -> float:
         """Macro-F1 lost on the mean over the variables, in points; negative for a gain."""
         lost = [self.macro_f1_torch[name] - score for name, score in self.macro_f1.items()]
-        return 100 * sum(lost) / len(lost)
+        return 100 * sum(lost) / max(len(lost), 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,9 @@ import numpy as np
 
 from framing.arrays import FloatArray, LabelArray
 from framing.codebook import Codebook, Head
+
+#: Features and classes -> a fitted regression.
+Regress = Callable[[Any, Any], Any]
 
 #: Log-odds given to a label that never, or always, occurs in the training data.
 _NEVER = -8.0
@@ -32,7 +37,9 @@ class LinearHeads:
         return out
 
 
-def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) -> LinearHeads:
+def fit_linear_heads(
+    features: Any, gold: LabelArray, book: Codebook, c: float, factors: FloatArray | None = None
+) -> LinearHeads:
     """Fit one logistic regression a label (multi_label) or head (single_label).
 
     Args:
@@ -40,12 +47,14 @@ def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) 
         gold: Labels of the same sentences; uncoded heads are left out.
         book: The codebook.
         c: Inverse strength of the L2 penalty.
+        factors: Factor on the loss of each sentence, shape (n,); None: 1.
 
     Returns:
         The fitted map.
     """
     weights = np.zeros((features.shape[1], book.n_logits))
     bias = np.full(book.n_logits, _NEVER)
+    factors = np.ones(features.shape[0]) if factors is None else factors
     for column, head in enumerate(book.heads):
         rows = np.flatnonzero(gold.coded[:, column])
         if len(rows) == 0:
@@ -53,29 +62,30 @@ def fit_linear_heads(features: Any, gold: LabelArray, book: Codebook, c: float) 
             continue
         x, y = features[rows], gold.values[rows][:, head.slice]
         fit = _fit_sigmoids if head.kind == "multi_label" else _fit_softmax
-        weights[:, head.slice], bias[head.slice] = fit(x, y, c, head)
+        regress = functools.partial(_regression, c=c, factors=factors[rows])
+        weights[:, head.slice], bias[head.slice] = fit(x, y, regress, head)
     return LinearHeads(weights, bias)
 
 
-def _regression(x: Any, y: Any, c: float) -> Any:
+def _regression(x: Any, y: Any, c: float, factors: FloatArray) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=c, max_iter=2000).fit(x, y)
+    return LogisticRegression(C=c, max_iter=2000).fit(x, y, factors)
 
 
-def _fit_sigmoids(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
+def _fit_sigmoids(x: Any, y: Any, regress: Regress, head: Head) -> tuple[FloatArray, FloatArray]:
     weights = np.zeros((x.shape[1], len(head.labels)))
     bias = np.full(len(head.labels), _NEVER)
     for k in range(len(head.labels)):
         if y[:, k].all():
             bias[k] = -_NEVER
         elif y[:, k].any():
-            fitted = _regression(x, y[:, k], c)
+            fitted = regress(x, y[:, k])
             weights[:, k], bias[k] = fitted.coef_[0], fitted.intercept_[0]
     return weights, bias
 
 
-def _fit_softmax(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, FloatArray]:
+def _fit_softmax(x: Any, y: Any, regress: Regress, head: Head) -> tuple[FloatArray, FloatArray]:
     weights = np.zeros((x.shape[1], len(head.labels)))
     bias = np.full(len(head.labels), _NEVER)
     classes = y.argmax(axis=1)
@@ -83,7 +93,7 @@ def _fit_softmax(x: Any, y: Any, c: float, head: Head) -> tuple[FloatArray, Floa
     if len(seen) == 1:
         bias[seen[0]] = 0
         return weights, bias
-    fitted = _regression(x, classes, c)
+    fitted = regress(x, classes)
     if len(seen) == 2:
         # scikit-learn keeps one column for two classes: the log-odds of the second.
         weights[:, seen[1]], bias[seen[1]] = fitted.coef_[0], fitted.intercept_[0]

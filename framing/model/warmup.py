@@ -54,17 +54,19 @@ def contrastive_warm_up(
     """
     import torch
 
-    likeness = label_likeness(train.gold, book)
+    vectors = label_vectors(train.gold, book)
+    share = train.factors / train.factors.sum()
+    size = min(BATCH, int((share > 0).sum()))
     device = next(model.parameters()).device
     parameters = [p for p in model.encoder.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
     model.train()
     for _ in range(steps):
-        rows = rng.permutation(len(train.sentences))[:BATCH]
+        rows = rng.choice(len(share), size, replace=False, p=share)
         batch = pad((train.sentences[int(k)] for k in rows), pad_id)
         tensors = {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-        wanted = torch.from_numpy(likeness[np.ix_(rows, rows)]).float().to(device)
+        wanted = torch.from_numpy(vectors[rows] @ vectors[rows].T).float().to(device)
         loss = contrastive_loss(model.pooled(**tensors), wanted)
         optimizer.zero_grad()
         loss.backward()
@@ -98,8 +100,8 @@ def contrastive_loss(states: torch.Tensor, likeness: torch.Tensor) -> torch.Tens
     return each[chosen].mean() if bool(chosen.any()) else each.sum() * 0
 
 
-def label_likeness(gold: LabelArray, book: Codebook) -> FloatArray:
-    """How alike the labels of sentences are: cosine of their label vectors.
+def label_vectors(gold: LabelArray, book: Codebook) -> FloatArray:
+    """Labels of sentences as vectors of length one; their products say how alike they are.
 
     Variables that are coded once per label of another do not count, nor do uncoded heads. A
     sentence without any label of a multi_label variable is like others without.
@@ -109,7 +111,7 @@ def label_likeness(gold: LabelArray, book: Codebook) -> FloatArray:
         book: The codebook.
 
     Returns:
-        Shape (n, n).
+        Shape (n, labels); zero where nothing was coded.
     """
     columns = []
     for k, head in enumerate(book.heads):
@@ -121,9 +123,8 @@ def label_likeness(gold: LabelArray, book: Codebook) -> FloatArray:
         columns.append(values)
     vectors = np.hstack(columns).astype(np.float64)
     length = np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
-    unit = vectors / np.maximum(length, 1e-6)
-    likeness: FloatArray = unit @ unit.T
-    return likeness
+    unit: FloatArray = vectors / np.maximum(length, 1e-6)
+    return unit
 
 
 def linear_start(
@@ -145,7 +146,8 @@ def linear_start(
     states = _states(model, train, pad_id)
     # Regression wants features of like size; the layer takes the scale back.
     scale = states.std(axis=0) + 1e-6
-    heads = fit_linear_heads(states / scale / np.sqrt(states.shape[1]), train.gold, book, START_C)
+    features = states / scale / np.sqrt(states.shape[1])
+    heads = fit_linear_heads(features, train.gold, book, START_C, train.factors)
     weights = heads.weights / (scale * np.sqrt(states.shape[1]))[:, None]
     with torch.no_grad():
         model.linear.weight.copy_(torch.from_numpy(weights.T))

@@ -6,7 +6,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from framing.quantize import Range, plan, quantize_graph, row_scaled
+from framing.errors import ArtifactError
+from framing.quantize import Range, quantize_graph, row_scaled, scaling
 
 WIDE, NARROW, OUT = 64, 16, 4
 
@@ -78,7 +79,7 @@ def test_weights_and_tables_are_integers(graphs: tuple[Path, Path]) -> None:
 def test_a_narrowing_product_keeps_wide_channels_apart() -> None:
     width = np.ones(40)
     width[[3, 17]] = 30
-    made = plan(Range(-width, width), [np.ones((40, 8))])
+    made = scaling(Range(-width, width), [np.ones((40, 8))])
     assert made.apart.tolist() == [3, 17]
     assert (made.low, made.high) == (-1, 1)
     assert (made.factors == 1).all()
@@ -87,7 +88,7 @@ def test_a_narrowing_product_keeps_wide_channels_apart() -> None:
 def test_a_widening_product_divides_wide_channels() -> None:
     width = np.ones(8)
     width[3] = 16
-    made = plan(Range(-width, width), [np.ones((8, 40))])
+    made = scaling(Range(-width, width), [np.ones((8, 40))])
     assert len(made.apart) == 0
     # Equation 4 of the paper with alpha 0.5: a square root of the ratio.
     assert made.factors[3] / made.factors[0] == pytest.approx(4)
@@ -101,3 +102,80 @@ def test_row_scaled_loses_half_a_step() -> None:
     assert values.dtype == np.int8
     assert np.abs(values * scale - table).max() <= np.abs(table).max() / 127 / 2 + 1e-6
     assert (values[7] == 0).all()
+
+
+def save(path: Path, nodes: list[onnx.NodeProto], tables: dict[str, np.ndarray], outs: int) -> None:
+    floating = ["batch", NARROW]
+    inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, floating) for n in "ab"]
+    outputs = [
+        helper.make_tensor_value_info(f"out{k}", TensorProto.FLOAT, None) for k in range(outs)
+    ]
+    constants = [numpy_helper.from_array(a, n) for n, a in tables.items()]
+    graph = helper.make_graph(nodes, "small", inputs, outputs, constants)
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=10), str(path))
+
+
+def both(tmp_path: Path, nodes: list[onnx.NodeProto], tables: dict[str, np.ndarray], outs: int):
+    rng = np.random.default_rng(3)
+    feeds = {n: rng.normal(size=(5, NARROW)).astype(np.float32) for n in "ab"}
+    feeds["b"][:, 2] *= 50
+    save(tmp_path / "float.onnx", nodes, tables, outs)
+    quantize_graph(tmp_path / "float.onnx", tmp_path / "int8.onnx", [feeds])
+    paths = (tmp_path / "float.onnx", tmp_path / "int8.onnx")
+    sessions = [onnxruntime.InferenceSession(str(p)) for p in paths]
+    return [session.run(None, feeds) for session in sessions]
+
+
+def own(name: str, width: int = OUT) -> dict[str, np.ndarray]:
+    return {name: np.random.default_rng(4).normal(size=(NARROW, width)).astype(np.float32)}
+
+
+def test_weights_that_two_products_share_are_left_alone(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["a", "shared"], ["out0"]),
+        helper.make_node("MatMul", ["b", "shared"], ["out1"]),
+        helper.make_node("MatMul", ["a", "own"], ["out2"]),
+    ]
+    expected, found = both(tmp_path, nodes, own("shared") | own("own"), 3)
+    assert (found[0] == expected[0]).all()
+    assert (found[1] == expected[1]).all()
+    assert found[2] == pytest.approx(expected[2], abs=0.25)
+
+
+def test_a_product_that_is_an_output_keeps_its_name(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["a", "own"], ["out0"]),
+        helper.make_node("Add", ["out0", "bias"], ["out1"]),
+        helper.make_node("Identity", ["b"], ["out2"]),
+    ]
+    tables = own("own") | {"bias": np.ones(OUT, dtype=np.float32)}
+    expected, found = both(tmp_path, nodes, tables, 3)
+    for theirs, ours in zip(expected, found, strict=True):
+        assert ours == pytest.approx(theirs, abs=0.25)
+
+
+def test_other_axes_and_types_are_left_alone(tmp_path: Path) -> None:
+    square = np.random.default_rng(5).normal(size=(400, 400)).astype(np.float32)
+    tables = own("own") | {
+        "square": square,
+        "whole": (1000 * square).astype(np.int64),
+        "index": np.array([3, 7]),
+    }
+    nodes = [
+        helper.make_node("MatMul", ["a", "own"], ["out0"]),
+        helper.make_node("Gather", ["square", "index"], ["columns"], axis=1),
+        helper.make_node("Identity", ["columns"], ["out1"]),
+        helper.make_node("Gather", ["whole", "index"], ["rows"]),
+        helper.make_node("Cast", ["rows"], ["out2"], to=TensorProto.FLOAT),
+        helper.make_node("Identity", ["b"], ["out3"]),
+    ]
+    expected, found = both(tmp_path, nodes, tables, 4)
+    assert (found[1] == expected[1]).all()
+    assert (found[2] == expected[2]).all()
+
+
+def test_a_graph_without_products_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Add", ["a", "b"], ["out0"])]
+    with pytest.raises(ArtifactError, match=r"no matrix product.*--precision float32"):
+        both(tmp_path, nodes, {}, 1)

@@ -14,7 +14,7 @@ from framing.model.finetune import Examples, model_logits
 from framing.model.warmup import (
     contrastive_loss,
     contrastive_warm_up,
-    label_likeness,
+    label_vectors,
     linear_start,
 )
 from framing.records import Sentence
@@ -78,7 +78,8 @@ def test_likeness_counts_shared_labels() -> None:
         ],
         BOOK,
     )
-    found = label_likeness(gold, BOOK)
+    vectors = label_vectors(gold, BOOK)
+    found = vectors @ vectors.T
     assert np.diag(found) == pytest.approx(np.ones(4))
     # Of labels (prices, jobs, government) and (prices, government) two are shared.
     assert found[0, 1] == pytest.approx(2 / np.sqrt(6))
