@@ -40,7 +40,8 @@ def test_the_sentence_before_may_stand_in_the_batch_before(tmp_path: Path, book:
 
 def test_a_wrong_place_of_the_target_gives_nulls(tmp_path: Path, book: Codebook) -> None:
     folder = write_tiny_bundle(tmp_path / "b", book, SMALL_WORDS, mark_target=True)
-    batch = pa.record_batch({"text": ["Inflation."] * 2, "target_start": [0, 3], "target_end": [9, 99]})
+    places = {"target_start": [0, 3], "target_end": [9, 99]}
+    batch = pa.record_batch({"text": ["Inflation."] * 2, **places})
     (found,) = map_in_arrow(folder)([batch])
     assert found["topics"].to_pylist() == [["prices"], None]
 
