@@ -21,45 +21,21 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    audit = actions.add_parser(
-        "audit",
-        help="print counts, label shares, agreement and leakage",
-        description="Print counts, label shares, coders' agreement and leakage across splits.",
+    _add_audit(
+        actions.add_parser(
+            "audit",
+            help="print counts, label shares, agreement and leakage",
+            description="Print counts, label shares, coders' agreement and leakage across splits.",
+        )
     )
-    _add_corpus(audit)
-    audit.add_argument(
-        "--splits", type=Path, help="split manifest; bundled corpora and benchmarks have their own"
+    _add_split(
+        actions.add_parser(
+            "split",
+            help="divide documents into train, dev and test",
+            description="Divide documents into train, dev and test with like shares of every "
+            "label.",
+        )
     )
-    audit.add_argument(
-        "--by",
-        action="append",
-        default=[],
-        metavar="FIELD",
-        help="also count by this metadata field, such as source",
-    )
-    split = actions.add_parser(
-        "split",
-        help="divide documents into train, dev and test",
-        description="Divide documents into train, dev and test with like shares of every label.",
-    )
-    _add_corpus(split)
-    split.add_argument("--out", type=Path, required=True, help="manifest to write (JSON)")
-    split.add_argument(
-        "--fractions",
-        type=_fractions,
-        default="70,10,20",
-        metavar="TRAIN,DEV,TEST",
-        help="shares of the sentences in percent (default: 70,10,20)",
-    )
-    split.add_argument("--seed", type=int, default=0, help="decides ties (default: 0)")
-    split.add_argument(
-        "--stratify",
-        action="append",
-        default=[],
-        metavar="FIELD",
-        help="keep the shares of this metadata field alike too; may be given again",
-    )
-    split.add_argument("--overwrite", action="store_true", help="replace an existing manifest")
     actions.add_parser(
         "list",
         help="list bundled corpora and benchmarks",
@@ -70,16 +46,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show a benchmark's card",
         description="Show what a benchmark is, how to get and score it, and published results.",
     )
-    show.add_argument("benchmark", metavar="NAME", help="a benchmark (see framing data list)")
+    _add_benchmark(show)
     check = actions.add_parser(
         "check",
         help="check a benchmark's files",
         description="Compare a benchmark's files with the hashes and counts of its card.",
     )
-    check.add_argument("benchmark", metavar="NAME", help="a benchmark (see framing data list)")
+    _add_benchmark(check)
     check.add_argument(
         "--root", type=Path, required=True, metavar="DIR", help="folder of its files"
     )
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    _add_corpus(parser)
+    parser.add_argument(
+        "--splits", type=Path, help="split manifest; bundled corpora and benchmarks have their own"
+    )
+    parser.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help="also count by this metadata field, such as source",
+    )
+
+
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    _add_corpus(parser)
+    parser.add_argument("--out", type=Path, required=True, help="manifest to write (JSON)")
+    parser.add_argument(
+        "--fractions",
+        type=_fractions,
+        default="70,10,20",
+        metavar="TRAIN,DEV,TEST",
+        help="shares of the sentences in percent (default: 70,10,20)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides ties (default: 0)")
+    parser.add_argument(
+        "--stratify",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help="keep the shares of this metadata field alike too; may be given again",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing manifest")
+
+
+def _add_benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("benchmark", metavar="NAME", help="a benchmark (see framing data list)")
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
@@ -133,15 +148,36 @@ def _load(args: argparse.Namespace) -> Corpus:
 
     path = Path(args.corpus)
     if args.root is not None:
+        _refuse_own(args, "the benchmark")
         return load_benchmark(load_card(args.corpus), args.root)
     if args.corpus in BUNDLED and args.codebook is None and not path.exists():
+        _refuse_own(args, "the bundled corpus")
         return load_bundled(args.corpus)
     if args.codebook is None:
-        raise DataError(
-            f"{args.corpus}: give the codebook of your data with --codebook FILE, or the name of a "
-            f"bundled corpus: {', '.join(BUNDLED)}"
-        )
+        raise DataError(_no_codebook(args.corpus))
     return read_corpus(path, load_codebook(args.codebook), _columns(args.columns))
+
+
+def _refuse_own(args: argparse.Namespace, what: str) -> None:
+    given = [name for name in ("codebook", "columns") if getattr(args, name) is not None]
+    if given:
+        raise ConfigError(
+            f"--{' and --'.join(given)}: for data of your own; {what} {args.corpus} brings these"
+        )
+
+
+def _no_codebook(corpus: str) -> str:
+    from framing.corpora import BENCHMARKS, BUNDLED
+
+    if corpus in BENCHMARKS and not Path(corpus).exists():
+        return (
+            f"{corpus}: is a benchmark; name the folder of its files with --root DIR "
+            f"(framing data show {corpus} says how to get them)"
+        )
+    return (
+        f"{corpus}: give the codebook of your data with --codebook FILE, or the name of a "
+        f"bundled corpus: {', '.join(BUNDLED)}"
+    )
 
 
 def _columns(path: Path | None) -> Any:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from framing.artifacts import RUN, refuse_existing
-from framing.errors import ArtifactError, DataError, DependencyError
+from framing.errors import ArtifactError, ConfigError, DataError, DependencyError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
             f"evaluation needs the package {error.name!r}; "
             "install the extra: pip install 'framing[train]'"
         ) from None
+    if args.benchmark is not None:
+        _refuse_own(args)
     out = output_folder(args, args.benchmark or "")
     refuse_existing(out, args.overwrite)
     scores = evaluate_external(
@@ -75,6 +77,15 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"{scores.data.sentences} sentences; report: {out / RUN.report_html}")
     return 0
+
+
+def _refuse_own(args: argparse.Namespace) -> None:
+    given = [name for name in ("columns", "origin") if getattr(args, name)]
+    if given:
+        raise ConfigError(
+            f"--{' and --'.join(given)}: for data of your own; the card of the benchmark "
+            f"{args.benchmark} says this already"
+        )
 
 
 def output_folder(args: argparse.Namespace, name: str = "") -> Path:

@@ -23,6 +23,8 @@ COMMANDS = {
     "export": "make a small, fast bundle of a run",
     "predict": "label articles or sentences offline",
 }
+#: Commands that keep what is done when they are stopped; predict does so with --out.
+_CONTINUE = ("train", "curve")
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -68,12 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"framing {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("framing: interrupted; the same command continues the work", file=sys.stderr)
+        advice = "; the same command continues the work" if _continues(args) else ""
+        print(f"framing: interrupted{advice}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _continues(args: argparse.Namespace) -> bool:
+    """Whether the same command goes on where it was stopped."""
+    return args.command in _CONTINUE or (args.command == "predict" and args.out is not None)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -125,26 +125,32 @@ def run(args: argparse.Namespace) -> int:
     from framing.inference.sources import find_inputs
 
     job = None if args.out is None else Job(args.out, kind, args.overwrite)
-    if job is not None and job.finish_joined():
-        print(f"{args.out}: was done already", file=sys.stderr)
-        return 0
     if job is not None:
-        refuse_existing(args.out, args.overwrite)
+        job.refuse_existing()
     bundle_folder(args.model)
     settings = _source_settings(args)
-    files = find_inputs(args.inputs)
+    files = find_inputs(args.inputs, _outputs(args, job))
     bundle = load_bundle(args.model)
+    settings = replace(settings, mark_target=bundle.settings.mark_target)
     plan = Plan(files, settings, bundle.hash, args.screen)
+    if job is not None:
+        if job.finish_joined(plan) and args.html is None:
+            print(f"{args.out}: was done already", file=sys.stderr)
+            return 0
+        # The file of a job that was stopped in its last step is an output like any other now.
+        job.refuse_existing()
     labeller = Labeller(bundle, recall=args.screen)
     if labeller.screen is not None:
         print(labeller.screen.promise(args.screen), file=sys.stderr)
     if job is not None:
         return _run_job(args, job, plan, labeller)
-    try:
-        return _run_stream(args, kind, plan, labeller)
-    except KeyboardInterrupt:
-        print("framing: interrupted", file=sys.stderr)
-        return 130
+    return _run_stream(args, kind, plan, labeller)
+
+
+def _outputs(args: argparse.Namespace, job: Job | None) -> list[Path]:
+    """All files that are written."""
+    files = [] if job is None else list(job.outputs)
+    return files if args.html is None else [*files, args.html]
 
 
 def _checked_outputs(args: argparse.Namespace) -> Format:
@@ -156,11 +162,22 @@ def _checked_outputs(args: argparse.Namespace) -> Format:
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise OutputError(f"--out and --html both name {args.out}; name two files")
     for path in outputs:
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder; name a file in it")
+        _check_place(path)
     if args.html is not None:
         refuse_existing(args.html, args.overwrite)
     return kind
+
+
+def _check_place(path: Path) -> None:
+    """Stop before work begins where a file cannot be written."""
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file in it")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir():
+            raise OutputError(f"{path}: cannot write here: {folder} is a file, not a folder")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write here: {error.strerror}") from None
 
 
 def _check_engine(args: argparse.Namespace) -> None:
@@ -202,6 +219,10 @@ class _Kept:
     labelled: list[tuple[Sentence, Prediction]] = field(default_factory=list)
 
     def watch(self, part: InputPart, predictions: Sequence[Prediction]) -> None:
+        if not part.number:
+            # Work that begins again shows nothing twice.
+            self.pages.clear()
+            self.labelled.clear()
         self.pages += part.pages
         self.labelled += zip(part.sentences, predictions, strict=True)
 
@@ -331,9 +352,13 @@ def _number(count: int, noun: str) -> str:
 
 
 def _counts(head: Head, summary: PartSummary) -> str:
-    """How many sentences have each label, and their share of those that the head is for."""
+    """How many sentences have each label, and their share of those that the head is for.
+
+    A single_label head decides for one label wherever it is for a sentence, so that its labels
+    add up to these: neither sentences without its condition nor screened ones count.
+    """
     found = summary.labels[head.name]
-    base = summary.sentences if head.condition is None else sum(found.values())
+    base = summary.sentences if head.kind == "multi_label" else sum(found.values())
     shares = (
         f"{label} {found.get(label, 0):,} ({found.get(label, 0) / max(base, 1):.1%})"
         for label in head.labels

@@ -18,7 +18,7 @@ _FIELDS = ("id", "text", "doc_id", "position", "previous", "target", *METADATA, 
 _HOW = ("column", "columns", "coders", "counts")
 
 
-def as_text(value: object) -> str:
+def as_text(value: Any) -> str:
     """A cell as text.
 
     Whole floats lose their ``.0``, since data frames write whole numbers so beside empty cells;
@@ -26,17 +26,19 @@ def as_text(value: object) -> str:
     """
     if isinstance(value, str):
         return value
+    if getattr(value, "ndim", 0):
+        # An array, which compares cell by cell.
+        value = value.tolist()
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+    date = isinstance(value, (datetime.date, datetime.time))
+    return value.isoformat() if date else str(value)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from framing.data.compression import COMPRESSED, Meter
 from framing.data.corpus import Corpus, make_corpus
 from framing.data.problems import BadRow, Place, Problems
 from framing.data.rows import (
+    Check,
     Draft,
     SentenceReader,
     check_columns,
@@ -72,6 +73,9 @@ def read_sentences(
     columns: ColumnMapping | None = None,
     meter: Meter | None = None,
     ending: str = "",
+    *,
+    stem: str = "",
+    check: Check | None = None,
 ) -> Iterator[Sentence | BadRow]:
     """Read sentences one at a time; memory use does not grow with the file.
 
@@ -80,6 +84,8 @@ def read_sentences(
         columns: Which column holds what.
         meter: Follows how many bytes were read.
         ending: What standard input holds: ``.csv``, ``.tsv``, or JSON lines by default.
+        stem: From which missing ids are made; by default the file's name.
+        check: Makes rows bad that could be read otherwise.
 
     Yields:
         Sentences in the file's order. A missing `previous` is filled where a document's rows
@@ -92,7 +98,7 @@ def read_sentences(
         source = Path(source)
     if isinstance(source, Path) and source.is_dir() and not is_saved_dataset(source):
         source = sentences_file(source)
-    reader = SentenceReader(columns or ColumnMapping(), source_stem(source))
+    reader = SentenceReader(columns or ColumnMapping(), stem or source_stem(source), check)
     rows = read_rows(source, meter, ending)
     yield from complete_stream(r if isinstance(r, BadRow) else reader.read(r) for r in rows)
 

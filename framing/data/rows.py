@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,10 @@ from framing.errors import DataError, unknown_name
 from framing.records import Sentence
 
 _OWN_NAMES = ("id", "text", "doc_id", "position", "previous", "target", "span", *METADATA)
+
+
+#: Raises a `DataError` for a sentence that cannot be used.
+Check = Callable[[Sentence], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,18 @@ class Draft:
 
 
 class SentenceReader:
-    """Reads sentences from the rows of one file."""
+    """Reads sentences from the rows of one file.
 
-    def __init__(self, mapping: ColumnMapping, stem: str) -> None:
+    Args:
+        mapping: Which column holds what.
+        stem: From which missing ids are made.
+        check: Makes rows bad that could be read otherwise.
+    """
+
+    def __init__(self, mapping: ColumnMapping, stem: str, check: Check | None = None) -> None:
         self.mapping = mapping
         self.stem = stem
+        self.check = check
         self._keys: tuple[str, ...] | None = None
         self._column: dict[str, str] = {}
         self._metadata: list[tuple[str, str]] = []
@@ -87,7 +98,10 @@ class SentenceReader:
             self.resolve(row)
         try:
             self._resolve(row)
-            return self._draft(row)
+            draft = self._draft(row)
+            if self.check is not None:
+                self.check(draft.sentence)
+            return draft
         except DataError as error:
             raw = json.dumps(dict(row.values), ensure_ascii=False, default=str)
             return BadRow(row.place, str(error), raw)

@@ -322,6 +322,8 @@ def _json_object(line: str) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise DataError("not usable JSON: nested too deeply") from None
+    except ValueError:
+        raise DataError("not usable JSON: a number of too many digits") from None
     if not isinstance(value, dict):
         found = type(value).__name__
         raise DataError(f'expected an object such as {{"text": ...}}, found {found}')

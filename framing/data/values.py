@@ -12,6 +12,8 @@ from framing.errors import DataError, unknown_name
 
 Cells = Mapping[str, Any]
 Heads = dict[str, tuple[str, ...]]
+#: Of a whole number: more would not fit into 64 bits.
+_MOST_DIGITS = 18
 _YES = frozenset({"1", "1.0", "true", "yes", "y", "x"})
 _NO = frozenset({"", "0", "0.0", "false", "no", "n"})
 
@@ -195,7 +197,7 @@ def whole_number(cell: Any, column: str) -> int:
     text = as_text(cell).strip().removesuffix(".0")
     if text == "":
         return 0
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise DataError(f"column {column!r}: expected a whole number, found {as_text(cell)!r}")
     return int(text)
 

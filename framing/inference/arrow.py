@@ -14,6 +14,7 @@ from framing.data.rows import Completer, SentenceReader
 from framing.data.tables import Row
 from framing.errors import DataError
 from framing.inference.model import Model, load, prediction_columns
+from framing.inference.sources import target_check
 from framing.inference.writers import label_columns, label_type
 from framing.records import Sentence
 
@@ -29,7 +30,7 @@ def map_in_arrow(path: Path | str, columns: Mapping[str, str] | None = None) -> 
 
     Returns:
         A function from batches to the same batches with the columns of `label_schema` added.
-        These are null in rows whose text is missing.
+        These are null in rows whose text is missing, or that cannot be labelled otherwise.
     """
     folder, fields = str(path), dict(columns or {})
 
@@ -62,7 +63,8 @@ def _label_batches(
     path: str, columns: Mapping[str, str], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     model, schema = _opened(path), label_schema(path)
-    reader, completer = SentenceReader(ColumnMapping.from_dict(columns), "row"), Completer()
+    check = target_check() if model.marks_targets else None
+    reader, completer = SentenceReader(ColumnMapping.from_dict(columns), "row", check), Completer()
     number = 0
     for batch in batches:
         _refuse_taken(batch, schema)

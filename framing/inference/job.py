@@ -8,17 +8,18 @@ part by part.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from framing import __version__
-from framing.artifacts import JOB, atomic_path, read_json, write_json
+from framing.artifacts import JOB, atomic_path, read_json, refuse_existing, write_json
 from framing.codebook import Codebook
 from framing.errors import ArtifactError, FramingError, OutputError
 from framing.inference.labeller import CHUNK, Labeller
@@ -68,8 +69,9 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """As it stands in ``job.json``."""
         settings = asdict(self.settings)
-        # Whether a job stops at bad rows changes nothing in what it has labelled.
-        del settings["strict"]
+        # Whether a job stops at bad rows changes nothing in what it has labelled; whether targets
+        # are marked stands in the bundle.
+        del settings["strict"], settings["mark_target"]
         settings["columns"] = {name: value for name, value in settings["columns"].items() if value}
         fields = {
             "version": __version__,
@@ -107,7 +109,7 @@ class Outcome:
 class Engine(Protocol):
     """Runs a plan. Outcomes come in any order, one for every part of the input."""
 
-    def run(self, plan: Plan, done: frozenset[int]) -> Iterator[Outcome]:
+    def run(self, plan: Plan, done: frozenset[int]) -> Generator[Outcome, None, None]:
         """Label the parts that are not among those `done`."""
 
 
@@ -124,7 +126,7 @@ class LocalEngine:
         self.labeller = labeller
         self.watch = watch
 
-    def run(self, plan: Plan, done: frozenset[int]) -> Iterator[Outcome]:
+    def run(self, plan: Plan, done: frozenset[int]) -> Generator[Outcome, None, None]:
         """Label the parts that are not among those `done`."""
         for part in plan.parts():
             wanted = self.watch is not None or part.number not in done
@@ -137,6 +139,13 @@ class Watcher(Protocol):
 
     def advance(self, outcome: Outcome) -> None:
         """One more part is done."""
+
+    def restart(self) -> None:
+        """Nothing is done any more: the work begins again."""
+
+
+class _InputChangedError(OutputError):
+    """A part that is done was made from another input than the one that is read now."""
 
 
 class Job:
@@ -155,23 +164,53 @@ class Job:
         self.folder = out.with_name(out.name + JOB.folder_suffix)
         self.bad = out.with_name(out.name + JOB.bad_suffix)
 
-    def finish_joined(self) -> bool:
+    @property
+    def outputs(self) -> tuple[Path, Path]:
+        """What the job writes beside its folder."""
+        return self.out, self.bad
+
+    def refuse_existing(self) -> None:
+        """Stop before work begins where an output is there that is not of this job's making.
+
+        Raises:
+            OutputError: It is there and may not be overwritten, or cannot be looked at.
+        """
+        with _told(self.folder):
+            if self._is_joined():
+                return
+            refuse_existing(self.out, self.overwrite)
+            if not self._is_ours(self.bad):
+                refuse_existing(self.bad, self.overwrite)
+
+    def finish_joined(self, plan: Plan) -> bool:
         """Remove the parts of a job that was stopped between its last step and just that.
 
+        Args:
+            plan: What is to be labelled now.
+
         Returns:
-            Whether there was one, so that nothing is left to be done.
+            Whether that job was of the same plan, so that nothing is left to be done.
+
+        Raises:
+            OutputError: Another process is at it, or the parts cannot be removed.
         """
-        if self.overwrite or not self._is_joined():
-            return False
-        self._clean_up()
-        return True
+        with _told(self.folder):
+            if self.overwrite or not self._is_joined():
+                return False
+            with _locked(self.folder / JOB.lock):
+                same = _read_record(self.folder / JOB.record, lenient=True) == plan.to_dict()
+                self._clean_up()
+        return same
 
     def _is_joined(self) -> bool:
-        """Whether the output is the very file that was joined from these parts."""
+        return self._is_ours(self.out)
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether an output is the very file that was made from these parts."""
         try:
-            inode = (self.folder / JOB.done).read_text()
-            return inode == str(self.out.stat().st_ino)
-        except FileNotFoundError:
+            inodes = json.loads((self.folder / JOB.done).read_text(encoding="utf-8"))
+            return isinstance(inodes, dict) and inodes.get(path.name) == path.stat().st_ino
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def run(self, plan: Plan, engine: Engine, book: Codebook, watcher: Watcher) -> PartSummary:
@@ -187,27 +226,20 @@ class Job:
             The summary of all parts.
 
         Raises:
-            OutputError: Other work is unfinished here, another process is at it, the input
-                changed, or a file cannot be written.
+            OutputError: An output is there already, other work is unfinished here, another
+                process is at it, the input changed, or a file cannot be written.
         """
-        try:
+        with _told(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             with _locked(self.folder / JOB.lock):
-                self._begin(plan)
                 try:
+                    self._begin(plan)
                     count = self._label(plan, engine, watcher)
                 except FramingError:
                     self._leave_nothing_empty()
                     raise
                 summary = self._join(count, book)
-            self._clean_up()
-        except OSError as error:
-            # A full disk, say. What is done stays.
-            where = error.filename or self.folder
-            raise OutputError(
-                f"{where}: cannot write: {error.strerror or error}; mend this, then run the same "
-                "command again: it continues"
-            ) from None
+                self._clean_up()
         return summary
 
     def _begin(self, plan: Plan) -> None:
@@ -215,8 +247,12 @@ class Job:
         wanted = plan.to_dict()
         if self._is_joined():
             _clear(self.folder)
+        # Another process may have finished since this was looked at first.
+        self.refuse_existing()
+        if self._is_ours(self.bad):
+            self.bad.unlink()
         if record.exists():
-            differences = list(_differences(_read_record(record), wanted))
+            differences = list(_differences(_read_record(record, self.overwrite), wanted))
             if differences and self._done() and not self.overwrite:
                 raise OutputError(_other_job(self.folder, differences))
             if differences:
@@ -237,23 +273,35 @@ class Job:
         return self.folder / JOB.part(number)
 
     def _label(self, plan: Plan, engine: Engine, watcher: Watcher) -> int:
+        try:
+            return self._label_missing(plan, engine, watcher)
+        except _InputChangedError:
+            if not self.overwrite:
+                raise
+        _clear(self.folder)
+        write_json(self.folder / JOB.record, plan.to_dict())
+        watcher.restart()
+        return self._label_missing(plan, engine, watcher)
+
+    def _label_missing(self, plan: Plan, engine: Engine, watcher: Watcher) -> int:
         done = self._done()
         count = 0
-        for outcome in engine.run(plan, done):
-            count += 1
-            path = self._part(outcome.number)
-            if outcome.number in done:
-                self._check_same(path, outcome.digest)
-            elif outcome.text is not None:
-                _write_durably(path, outcome.text)
-            watcher.advance(outcome)
+        with closing(engine.run(plan, done)) as outcomes:
+            for outcome in outcomes:
+                count += 1
+                path = self._part(outcome.number)
+                if outcome.number in done:
+                    self._check_same(path, outcome.digest)
+                elif outcome.text is not None:
+                    _write_durably(path, outcome.text)
+                watcher.advance(outcome)
         return count
 
     def _check_same(self, path: Path, digest: str) -> None:
         with _open_part(path) as file:
             found = read_summary(file).digest
         if found != digest:
-            raise OutputError(
+            raise _InputChangedError(
                 f"{self.folder}: the input has changed since this work began: what is read now "
                 f"differs from what stands in {path.name}; {_START_AFRESH}"
             )
@@ -263,15 +311,21 @@ class Job:
         summary = total(_summaries(paths))
         joined, bad = self.folder / JOB.joined, self.folder / JOB.bad
         write_joined(joined, self.kind, paths, TableShape(book, summary.columns))
+        made = {joined: self.out}
         if summary.bad_rows or summary.bad_files:
             _write_bad(bad, paths)
-            bad.replace(self.bad)
-        else:
+            made = {bad: self.bad, joined: self.out}
+        for path in made:
+            _sync(path)
+        # A file keeps its inode when it is renamed, so that a kill at any moment leaves no doubt.
+        inodes = {to.name: path.stat().st_ino for path, to in made.items()}
+        _write_durably(self.folder / JOB.done, json.dumps(inodes))
+        if self.bad not in made.values():
             # One of an earlier job with this output.
             self.bad.unlink(missing_ok=True)
-        # A file keeps its inode when it is renamed, so that a kill at any moment leaves no doubt.
-        (self.folder / JOB.done).write_text(str(joined.stat().st_ino))
-        joined.replace(self.out)
+        for path, to in made.items():
+            path.replace(to)
+        _sync_names(self.out.parent)
         return summary
 
     def _clean_up(self) -> None:
@@ -280,12 +334,47 @@ class Job:
 
 
 def _clear(folder: Path) -> None:
-    """Remove everything but the lock; the sign that all is joined goes last."""
-    keep = (JOB.lock, JOB.done)
+    """Remove everything but the lock; what tells that all is joined, and of what, goes last."""
+    last = (JOB.record, JOB.done)
     for path in folder.iterdir():
-        if path.name not in keep:
+        if path.name not in (JOB.lock, *last):
             path.unlink()
-    (folder / JOB.done).unlink(missing_ok=True)
+    for name in last:
+        (folder / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Tell what the system refuses, such as a full disk, as an error; what is done stays."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        raise OutputError(
+            f"{where}: cannot write: {error.strerror or error}; mend this, then run the same "
+            "command again: it continues"
+        ) from None
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    if os.name == "nt":  # It opens no folders.
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems have no such call for folders.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _write_durably(path: Path, text: str) -> None:
@@ -306,17 +395,24 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever finishes removes the lock with the folder.
+            free = path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
         except BlockingIOError:
+            free = False
+        if not free:
             raise OutputError(
                 f"{path.parent}: another process is at this work; let it finish, or stop it first"
-            ) from None
+            )
         yield
 
 
-def _read_record(path: Path) -> Mapping[str, Any]:
+def _read_record(path: Path, lenient: bool) -> Mapping[str, Any]:
+    """What a job is; nothing where that cannot be read and need not be."""
     try:
         found = read_json(path)
     except ArtifactError as error:
+        if lenient:
+            return {}
         raise OutputError(f"{error}; {_START_AFRESH}") from None
     return found if isinstance(found, dict) else {}
 

@@ -46,6 +46,11 @@ class Model:
         """The variables and labels of the predictions."""
         return self._labeller.bundle.codebook
 
+    @property
+    def marks_targets(self) -> bool:
+        """Whether the place of a target in its sentence matters."""
+        return self._labeller.bundle.settings.mark_target
+
     @overload
     def label(
         self, data: Iterable[str] | Iterable[Sentence], columns: None = None
@@ -173,11 +178,18 @@ def _column_names(frame: Any) -> list[str]:
 def _records(frame: Any) -> Iterator[dict[str, Any]]:
     package = _package(frame)
     if package == "pandas":
-        names = _column_names(frame)
+        names, missing = _column_names(frame), sys.modules["pandas"].NA
         for values in frame.itertuples(index=False, name=None):
-            yield dict(zip(names, values, strict=True))
+            cells = (None if value is missing else _plain(value) for value in values)
+            yield dict(zip(names, cells, strict=True))
     else:
-        yield from frame.iter_rows(named=True) if package == "polars" else frame
+        for record in frame.iter_rows(named=True) if package == "polars" else frame:
+            yield {name: _plain(value) for name, value in record.items()}
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as JSON files have it: arrays as lists."""
+    return cell.tolist() if getattr(cell, "ndim", 0) else cell
 
 
 def _with_columns(frame: Any, columns: Mapping[str, list[Any]]) -> Any:

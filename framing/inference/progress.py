@@ -33,12 +33,16 @@ class Progress:
         self.total = total
         self.clock = clock
         self.terminal = stream.isatty()
+        self._width = 0
+        self._next = clock() + (_QUIET if self.terminal else LOG_EVERY)
+        self.restart()
+
+    def restart(self) -> None:
+        """Nothing is done any more: the work begins again."""
         self.sentences = 0
         self.skipped = 0
         self._skipped_bytes = 0
-        self._start = clock()
-        self._next = self._start + (_QUIET if self.terminal else LOG_EVERY)
-        self._width = 0
+        self._start = self.clock()
 
     def advance(self, outcome: Outcome) -> None:
         """One more part is done."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class RayEngine:
         self.workers = workers
         self.recall = recall
 
-    def run(self, plan: Plan, done: frozenset[int]) -> Iterator[Outcome]:
+    def run(self, plan: Plan, done: frozenset[int]) -> Generator[Outcome, None, None]:
         """Label the parts that are not among those `done`.
 
         Raises:
@@ -57,10 +57,9 @@ class RayEngine:
                     raise DataError(row["error"])
                 yield _outcome(row)
         except ray.exceptions.RayError as error:
-            reason = str(error).strip().splitlines()[-1]
             raise OutputError(
-                f"the work stopped in Ray: {reason}; mend this, then run the same command again: "
-                "it continues"
+                f"the work stopped in Ray: {_reason(error)}; mend this, then run the same "
+                "command again: it continues"
             ) from error
         finally:
             ray.shutdown()
@@ -80,6 +79,12 @@ class RayEngine:
             compute=ray.data.ActorPoolStrategy(size=self.workers),
             fn_constructor_args=(str(self.bundle), self.recall),
         )
+
+
+def _reason(error: Exception) -> str:
+    """The last line of an error, which says most; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
 
 
 def _started(address: str | None, workers: int) -> Any:
@@ -103,7 +108,8 @@ def _started(address: str | None, workers: int) -> Any:
     try:
         ray.init(address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise DependencyError(f"Ray cannot be reached at {address}: {error}") from None
+        what = "started here" if address is None else f"reached at {address}"
+        raise DependencyError(f"Ray cannot be {what}: {error}") from None
     return ray
 
 

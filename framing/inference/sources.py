@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from framing.artifacts import JOB
 from framing.data.columns import ColumnMapping
 from framing.data.compression import (
     COMPRESSED,
@@ -21,8 +22,9 @@ from framing.data.compression import (
 )
 from framing.data.problems import BadRow, Place
 from framing.data.readers import read_sentences, sentences_file
+from framing.data.rows import Check
 from framing.data.tables import is_saved_dataset
-from framing.errors import DataError
+from framing.errors import DataError, OutputError
 from framing.records import Sentence
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class SourceSettings:
         stdin: What standard input holds; None to look at how it begins: JSON lines if with
             ``{``, else the text of one article.
         strict: Stop at the first bad row.
+        mark_target: The model marks targets, so that rows with a wrong place of it are bad.
     """
 
     plain: bool = False
@@ -58,6 +61,7 @@ class SourceSettings:
     columns: ColumnMapping = field(default_factory=ColumnMapping)
     stdin: StdinFormat | None = None
     strict: bool = False
+    mark_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class InputFile:
 
     Attributes:
         path: As it was named or found; `STDIN` for standard input.
-        stem: From which ids of articles are made: the name without its ending.
+        stem: From which missing ids are made: the name without its ending.
         size: Bytes; None where that is not known before it is read.
     """
 
@@ -75,55 +79,106 @@ class InputFile:
     size: int | None
 
 
-def find_inputs(names: Iterable[str]) -> tuple[InputFile, ...]:
+def find_inputs(names: Iterable[str], outputs: Iterable[Path] = ()) -> tuple[InputFile, ...]:
     """Find everything that was named; nothing is read yet.
 
     Args:
         names: Article files, tables, folders (with all such files in them), patterns such as
             ``data/*.csv`` or ``data/**/*.txt``, or ``-`` for standard input.
+        outputs: Files that will be written. They are passed over in folders and patterns, as are
+            the folders of unfinished work.
 
     Returns:
         The files in the order named; those of a folder or pattern in the order of their names.
 
     Raises:
-        DataError: Something is missing or of an unknown format.
+        DataError: Something is missing, cannot be looked at, or is of an unknown format.
+        OutputError: An output is named as an input.
     """
-    return tuple(file for name in names for file in _named(name))
+    finder = _Finder(frozenset(path.resolve() for path in outputs))
+    return tuple(file for name in names for file in finder.named(name))
 
 
-def _named(name: str) -> Iterator[InputFile]:
-    path = Path(name)
-    if name == STDIN:
-        yield InputFile(STDIN, "stdin", None)
-    elif path.exists():
-        yield from _found(path)
-    elif glob.has_magic(name):
+class _Finder:
+    """Finds files, but for outputs."""
+
+    def __init__(self, outputs: frozenset[Path]) -> None:
+        self.outputs = outputs
+
+    def named(self, name: str) -> Iterator[InputFile]:
+        """The files of one name."""
+        if name == STDIN:
+            yield InputFile(STDIN, "stdin", None)
+            return
+        try:
+            yield from self._existing(name) if Path(name).exists() else self._pattern(name)
+        except OSError as error:
+            raise DataError(f"{error.filename or name}: cannot read: {error.strerror}") from None
+
+    def _existing(self, name: str) -> Iterator[InputFile]:
+        for file in self._found(Path(name)):
+            if self._is_output(Path(file.path)):
+                raise OutputError(
+                    f"{file.path}: is an input and would be written; name another output"
+                )
+            yield file
+
+    def _pattern(self, name: str) -> Iterator[InputFile]:
+        if not glob.has_magic(name):
+            raise DataError(f"{name}: no such file or folder")
         found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no "../"
-        if not found:
+        # "**" finds folders and what is in them.
+        matches = [Path(m) for m in found if "**" not in name or not Path(m).is_dir()]
+        wanted = [m for m in matches if not self._is_output(m) and not _is_part(m, Path(name))]
+        if not wanted:
             raise DataError(f"{name}: no file or folder fits this pattern")
-        for match in found:
-            # "**" finds folders and what is in them.
-            if "**" not in name or not Path(match).is_dir():
-                yield from _found(Path(match))
-    else:
-        raise DataError(f"{name}: no such file or folder")
+        for match in wanted:
+            yield from self._found(match)
+
+    def _is_output(self, path: Path) -> bool:
+        return bool(self.outputs) and path.resolve() in self.outputs
+
+    def _found(self, path: Path) -> Iterator[InputFile]:
+        if not path.is_dir():
+            if _suffix(path) and _suffix(path) not in _KNOWN:
+                raise DataError(
+                    f"{path}: unknown format {path.suffix!r}; known: {_ALL_KNOWN}. "
+                    "Save the text of a web page or document as .txt"
+                )
+            yield _file(path, Path(path.name))
+        elif is_saved_dataset(path):
+            size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+            yield InputFile(str(path), path.resolve().name, size)
+        elif any(path.glob("sentences.*")):
+            file = sentences_file(path)
+            yield _file(file, Path(file.name))
+        else:
+            yield from (_file(file, file.relative_to(path)) for file in self._files(path))
+
+    def _files(self, folder: Path) -> list[Path]:
+        """All files of known formats below a folder, in order of name; hidden ones left out."""
+        found = [
+            path
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+            and _suffix(path) in _KNOWN
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+            and not self._is_output(path)
+            and not _is_part(path, folder)
+        ]
+        if not found:
+            raise DataError(f"{folder}: expected files that end in {_ALL_KNOWN}; found none")
+        return found
 
 
-def _found(path: Path) -> Iterator[InputFile]:
-    if not path.is_dir():
-        if _suffix(path) and _suffix(path) not in _KNOWN:
-            raise DataError(
-                f"{path}: unknown format {path.suffix!r}; known: {_ALL_KNOWN}. "
-                "Save the text of a web page or document as .txt"
-            )
-        yield _file(path, Path(path.name))
-    elif is_saved_dataset(path):
-        size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-        yield InputFile(str(path), path.name, size)
-    elif any(path.glob("sentences.*")):
-        yield _file(sentences_file(path), path)
-    else:
-        yield from (_file(file, file.relative_to(path)) for file in _files(path))
+def _is_part(path: Path, named: Path) -> bool:
+    """Whether a path is, or leads through, a folder of unfinished work that was not named."""
+    return any(
+        folder.name.endswith(JOB.folder_suffix)
+        and folder.name not in named.parts
+        and any((folder / name).exists() for name in (JOB.lock, JOB.record))
+        for folder in (path, *path.parents)
+    )
 
 
 def _file(path: Path, name: Path) -> InputFile:
@@ -141,20 +196,6 @@ def _stem(path: Path) -> str:
     """The path without its ending, with slashes on every platform."""
     whole = without_compression(path.as_posix())
     return whole[: len(whole) - len(_suffix(path))]
-
-
-def _files(folder: Path) -> list[Path]:
-    """All files of known formats below a folder, in order of name; hidden ones left out."""
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and _suffix(path) in _KNOWN
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    if not found:
-        raise DataError(f"{folder}: expected files that end in {_ALL_KNOWN}; found none")
-    return found
 
 
 def read_inputs(
@@ -185,13 +226,42 @@ def _sound(items: Iterable[Item]) -> Iterator[Item]:
         yield item
 
 
+def target_check() -> Check:
+    """What makes rows bad whose target is said to stand where no place in the text is."""
+    # It loads NumPy, which finding inputs needs not.
+    from framing.encoding import InputSettings, second_segment
+
+    settings = InputSettings(mark_target=True)
+
+    def check(sentence: Sentence) -> None:
+        try:
+            second_segment(sentence, settings)
+        except ValueError:
+            raise DataError("the place of the target: a number of too many digits") from None
+
+    return check
+
+
+def _refuse_targets(article: Sentence) -> None:
+    fields = [name for name in ("target_start", "target_end") if article.metadata.get(name)]
+    if fields:
+        raise DataError(
+            f"{fields[0]} is a place in a sentence, but this row is a whole article; rename the "
+            "column or label its sentences"
+        )
+
+
 class _Reader:
-    """Reads inputs and keeps the ids of article files apart."""
+    """Reads inputs and keeps the names from which ids are made apart."""
 
     def __init__(self, settings: SourceSettings, meter: Meter) -> None:
         self.settings = settings
         self.meter = meter
         self.doc_ids: set[str] = set()
+        self.tables: set[str] = set()
+        self.check: Check | None = None
+        if settings.mark_target:
+            self.check = _refuse_targets if settings.segment else target_check()
 
     def all(self, files: Iterable[InputFile]) -> Iterator[Item]:
         for file in files:
@@ -206,20 +276,23 @@ class _Reader:
         if file.path == STDIN:
             yield from self.standard_input()
         elif not path.is_dir() and _suffix(path) not in _TABLES:
-            yield self.article(read_text(path), self.unique(file.stem), {}, file.path)
+            yield self.article(read_text(path), _unique(file.stem, self.doc_ids), {}, file.path)
         else:
-            yield from self.table(path, "")
+            yield from self.table(path, "", file.stem)
 
     def standard_input(self) -> Iterator[Item]:
         kind = self.settings.stdin or ("jsonl" if _looks_like_json_lines() else "text")
         if kind == "text":
             text = decode(sys.stdin.buffer.read(), "stdin")
-            yield self.article(text, self.unique("stdin"), {}, "stdin")
+            yield self.article(text, _unique("stdin", self.doc_ids), {}, "stdin")
         else:
-            yield from self.table(Path(STDIN), f".{kind}")
+            yield from self.table(Path(STDIN), f".{kind}", "stdin")
 
-    def table(self, source: Path, ending: str) -> Iterator[Item]:
-        rows = read_sentences(source, self.settings.columns, self.meter, ending)
+    def table(self, source: Path, ending: str, stem: str) -> Iterator[Item]:
+        name = _unique(stem, self.tables)
+        rows = read_sentences(
+            source, self.settings.columns, self.meter, ending, stem=name, check=self.check
+        )
         if not self.settings.segment:
             yield from rows
             return
@@ -239,14 +312,15 @@ class _Reader:
 
         return article_sentences(text, doc_id, metadata, self.settings.plain)
 
-    def unique(self, name: str) -> str:
-        """The name, with a number where another file's document has it already."""
-        doc_id, number = name, 1
-        while doc_id in self.doc_ids:
-            number += 1
-            doc_id = f"{name}-{number}"
-        self.doc_ids.add(doc_id)
-        return doc_id
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, with a number where another file has it already; it is taken then."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}-{number}"
+    taken.add(found)
+    return found
 
 
 def _looks_like_json_lines() -> bool:

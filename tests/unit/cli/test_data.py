@@ -158,6 +158,27 @@ def test_own_data_need_a_codebook(study: list[str], capsys: pytest.CaptureFixtur
     assert "security_talks" in message
 
 
+def test_a_benchmark_needs_its_files(capsys: pytest.CaptureFixture[str]) -> None:
+    message = failure("audit", "gwsd", capsys=capsys)
+    assert "gwsd: is a benchmark; name the folder of its files with --root DIR" in message
+
+
+def test_options_for_own_data_are_not_dropped(
+    study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = study[1:]
+    out = ["--out", str(tmp_path / "s.json")]
+    for arguments in (["audit", "gwsd"], ["split", "gwsd", *out]):
+        message = failure(*arguments, "--root", str(tmp_path), *own, capsys=capsys)
+        assert "--codebook and --columns: for data of your own; the benchmark gwsd" in message
+    message = failure("audit", "security_talks", *own[2:], capsys=capsys)
+    assert "--columns: for data of your own; the bundled corpus security_talks" in message
+    evaluate = ["evaluate", "--model", "run", "--data", str(tmp_path), "--benchmark", "gwsd"]
+    assert main([*evaluate, *own[2:], "--origin", "here"]) == 2
+    message = capsys.readouterr().err
+    assert "--columns and --origin: for data of your own; the card of the benchmark" in message
+
+
 @pytest.mark.parametrize("fractions", ["70,30", "70,10,30", "a,b,c", "100,0,0", "110,-5,-5"])
 def test_fractions_that_are_none(
     study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], fractions: str

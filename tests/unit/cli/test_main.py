@@ -39,6 +39,30 @@ def test_errors_exit_with_2_and_no_traceback() -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["train", "x.yaml"], "; the same command continues the work"),
+        (["curve", "--model", "x", "--data", "y"], "; the same command continues the work"),
+        (["predict", "x", "--model", "y", "--out", "z"], "; the same command continues the work"),
+        (["predict", "x", "--model", "y"], ""),
+        (["codebook", "check", "x"], ""),
+    ],
+)
+def test_what_is_said_of_an_interrupted_command(
+    arguments: list[str],
+    advice: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"framing.cli.{arguments[0]}.run", interrupt)
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == f"framing: interrupted{advice}\n"
+
+
 def test_unknown_command() -> None:
     done = run("trian")
     assert done.returncode == 2

@@ -5,6 +5,8 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,6 +14,8 @@ import pytest
 
 from framing.cli.main import main
 from framing.codebook import parse_codebook
+from framing.inference.labeller import Labeller
+from framing.records import Prediction, Sentence
 from tests.conftest import SMALL_CODEBOOK
 from tests.unit.inference.tiny_bundle import SMALL_WORDS, write_tiny_bundle
 
@@ -126,6 +130,9 @@ def test_overwriting(bundle: Path, article: Path, tmp_path: Path) -> None:
         (["--column", "id"], "--column: expected FIELD=NAME, found 'id'"),
         (["--column", "idd=x"], "Did you mean 'id'?"),
         (["--html", "."], "is a folder; name a file in it"),
+        (["--out", f"{__file__}/new/x.csv"], "test_predict.py is a file, not a folder"),
+        (["--html", f"{__file__}/x.html"], "test_predict.py is a file, not a folder"),
+        (["--out", "x" * 300 + ".csv"], "cannot write here: File name too long"),
         (["--format", "parquet"], "Parquet goes to a file only; name it with --out"),
         (["--workers", "2"], "--workers is for --engine ray only"),
         (["--engine", "ray"], "--engine ray writes to --out FILE only"),
@@ -184,6 +191,70 @@ def test_bad_rows_are_told_where_there_is_no_side_file(
         assert len(out.splitlines()) == 2 + (kind == "csv")
         assert f"left out: {flawed}:2: not JSON" in err
         assert "could not read 1 row\n" in err
+
+
+def test_the_output_is_no_input(
+    bundle: Path, flawed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    assert _run(bundle, tmp_path, "--out", out) == 0
+    assert _run(bundle, tmp_path, "--out", out, "--overwrite") == 0
+    assert len(out.read_text().splitlines()) == 2
+    assert _run(bundle, flawed, "--out", flawed, "--overwrite") == 2
+    assert "is an input and would be written; name another output" in capsys.readouterr().err
+
+
+def test_stopped_in_the_last_step(
+    bundle: Path,
+    article: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, html = tmp_path / "out.jsonl", tmp_path / "out.html"
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    def stop() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("framing.inference.job.Job._clean_up", interrupt)
+            assert _run(bundle, article, "--out", out, "--overwrite") == 130
+
+    stop()
+    assert _run(bundle, article, "--out", out) == 0
+    assert "was done already" in capsys.readouterr().err
+    for arguments in (["--html", html], ["--plain"]):
+        stop()
+        assert _run(bundle, article, "--out", out, *arguments) == 2
+        assert f"{out}: exists already" in capsys.readouterr().err
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["out.jsonl", "talks.txt"]
+
+
+def test_a_row_with_a_wrong_place_of_the_target(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    write_tiny_bundle(folder, parse_codebook(SMALL_CODEBOOK), SMALL_WORDS, mark_target=True)
+    table, out = tmp_path / "a.csv", tmp_path / "out.jsonl"
+    table.write_text("text,target_start,target_end\nIt rose.,0,2\nIt fell.,0,99\n")
+    assert _run(folder, table, "--out", out) == 0
+    assert len(out.read_text().splitlines()) == 1
+    assert "found 0 to 99" in Path(f"{out}.bad.jsonl").read_text()
+
+
+def test_shares_of_screened_sentences(
+    bundle: Path, article: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = Labeller.label
+
+    def dismissing(labeller: Labeller, sentences: Sequence[Sentence]) -> list[Prediction]:
+        first, *others = label(labeller, sentences)
+        return [first, *(replace(other, labels={"topics": ()}) for other in others)]
+
+    monkeypatch.setattr(Labeller, "label", dismissing)
+    assert _run(bundle, article) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "  topics: prices 1 (50.0%), jobs 0 (0.0%)" in lines
+    assert "  speaker: government 0 (0.0%), opposition 1 (100.0%)" in lines
 
 
 def test_strict_stops_and_leaves_no_output(

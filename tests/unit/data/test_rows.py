@@ -88,6 +88,7 @@ def test_json_lines_may_differ_and_null_is_missing() -> None:
         ("id,text\na,One\nb,\n", r"x\.csv:3: column 'text': expected a sentence, found nothing"),
         ("text,position\nOne,-1\n", r"x\.csv:2: column 'position': expected a whole number"),
         ("text,position\nOne,1.5\n", r"expected a whole number, found '1\.5'"),
+        (f"text,position\nOne,{'9' * 5000}\n", "expected a whole number, found '9999"),
     ],
 )
 def test_rows_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:

@@ -120,6 +120,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("[1]", r"x\.jsonl:2: expected an object .* found list"),
         ('{"a": "\\ud83d"}', r"x\.jsonl:2: holds half of a character"),
         ("[" * 100_000, r"x\.jsonl:2: not usable JSON: nested too deeply"),
+        ('{"n": ' + "9" * 5000 + "}", r"x\.jsonl:2: not usable JSON: a number of too many digits"),
     ],
 )
 def test_broken_json_line(tmp_path: Path, line: str, message: str) -> None:

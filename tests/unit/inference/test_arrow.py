@@ -38,6 +38,14 @@ def test_the_sentence_before_may_stand_in_the_batch_before(tmp_path: Path, book:
     assert [batch["topics"].to_pylist() for batch in batches] == [[["prices"]], [["prices"]], [[]]]
 
 
+def test_a_wrong_place_of_the_target_gives_nulls(tmp_path: Path, book: Codebook) -> None:
+    folder = write_tiny_bundle(tmp_path / "b", book, SMALL_WORDS, mark_target=True)
+    places = {"target_start": [0, 3], "target_end": [9, 99]}
+    batch = pa.record_batch({"text": ["Inflation."] * 2, **places})
+    (found,) = map_in_arrow(folder)([batch])
+    assert found["topics"].to_pylist() == [["prices"], None]
+
+
 def test_the_function_can_be_sent_to_workers(tiny_bundle: Path) -> None:
     cloudpickle = pytest.importorskip("cloudpickle")
     sent = pickle.loads(cloudpickle.dumps(map_in_arrow(tiny_bundle, {"text": "body"})))

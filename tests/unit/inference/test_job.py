@@ -36,6 +36,10 @@ class Stops:
     def __init__(self, after: int = 10**9) -> None:
         self.after = after
         self.new = 0
+        self.restarts = 0
+
+    def restart(self) -> None:
+        self.restarts += 1
 
     def advance(self, outcome: Outcome) -> None:
         self.new += outcome.text is not None
@@ -63,6 +67,10 @@ def _write(path: Path, rows: int, seed: int = 0) -> Path:
     return path
 
 
+def _plan(table: Path, bundle: Bundle, **settings: object) -> Plan:
+    return Plan(find_inputs([str(table)]), SourceSettings(**settings), bundle.hash)  # type: ignore[arg-type]
+
+
 def _job(
     out: Path,
     table: Path,
@@ -72,7 +80,7 @@ def _job(
     overwrite: bool = False,
     **settings: object,
 ) -> tuple[PartSummary, int]:
-    plan = Plan(find_inputs([str(table)]), SourceSettings(**settings), bundle.hash)  # type: ignore[arg-type]
+    plan = _plan(table, bundle, **settings)
     watcher = Stops(after)
     job = Job(out, kind, overwrite)
     return job.run(plan, LocalEngine(Labeller(bundle)), bundle.codebook, watcher), watcher.new
@@ -185,6 +193,24 @@ def test_a_changed_input_is_noticed(tmp_path: Path, table: Path, bundle: Bundle)
     table.write_text("\n".join(['{"text": "other"}', *lines[1:]]) + "\n")
     with pytest.raises(OutputError, match=r"the input has changed .*part-000000\.jsonl"):
         _job(out, table, bundle)
+    # Then --overwrite begins again, and leaves what a job without a past would.
+    watcher, seen = Stops(), []
+    engine = LocalEngine(Labeller(bundle), lambda part, _: seen.append(part.number))
+    Job(out, "jsonl", True).run(_plan(table, bundle), engine, bundle.codebook, watcher)
+    assert watcher.restarts == 1
+    assert seen == [0, 0, 1, 2, 3]
+    _job(tmp_path / "whole.jsonl", table, bundle)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_overwriting_a_broken_record(tmp_path: Path, table: Path, bundle: Bundle) -> None:
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(Stopped):
+        _job(out, table, bundle, 1)
+    (tmp_path / "out.jsonl.parts" / "job.json").write_text("{")
+    with pytest.raises(OutputError, match=r"job\.json: not valid JSON.*pass --overwrite"):
+        _job(out, table, bundle)
+    assert _job(out, table, bundle, overwrite=True)[1] == 4
 
 
 def test_nothing_is_left_of_a_job_that_could_not_begin(tmp_path: Path, bundle: Bundle) -> None:
@@ -206,8 +232,13 @@ def test_two_processes_do_not_meet(tmp_path: Path, table: Path, bundle: Bundle) 
             _job(out, table, bundle)
 
 
+@pytest.mark.parametrize("settings", [{}, {"plain": True}])
 def test_stopped_between_the_last_step_and_cleaning_up(
-    tmp_path: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    table: Path,
+    bundle: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, bool],
 ) -> None:
     out = tmp_path / "out.jsonl"
 
@@ -219,10 +250,16 @@ def test_stopped_between_the_last_step_and_cleaning_up(
         with pytest.raises(Stopped):
             _job(out, table, bundle)
     assert out.exists()
-    assert not Job(out, "jsonl", overwrite=True).finish_joined()
-    assert Job(out, "jsonl", overwrite=False).finish_joined()
+    plan = _plan(table, bundle)
+    assert not Job(out, "jsonl", overwrite=True).finish_joined(plan)
+    job = Job(out, "jsonl", overwrite=False)
+    job.refuse_existing()
+    assert job.finish_joined(_plan(table, bundle, **settings)) == (not settings)
+    # It is an output like any other now.
     assert not (tmp_path / "out.jsonl.parts").exists()
-    assert not Job(out, "jsonl", overwrite=False).finish_joined()
+    assert not job.finish_joined(plan)
+    with pytest.raises(OutputError, match=r"out\.jsonl: exists already"):
+        job.refuse_existing()
 
 
 def test_another_file_is_not_taken_for_the_output(
@@ -241,7 +278,7 @@ def test_another_file_is_not_taken_for_the_output(
         patch.setattr(Path, "replace", stop)
         with pytest.raises(Stopped):
             _job(out, table, bundle, overwrite=True)
-    assert not Job(out, "jsonl", overwrite=False).finish_joined()
+    assert not Job(out, "jsonl", overwrite=False).finish_joined(_plan(table, bundle))
     assert out.read_text() == "old"
     assert _job(out, table, bundle, overwrite=True)[1] == 0
     assert out.read_text() != "old"
@@ -258,3 +295,65 @@ def test_a_full_disk(
         with pytest.raises(OutputError, match="cannot write: No space left on device; mend this"):
             _job(tmp_path / "out.jsonl", table, bundle)
     assert _job(tmp_path / "out.jsonl", table, bundle)[1] == 4
+
+
+def test_the_side_file_of_other_work_is_kept(tmp_path: Path, table: Path, bundle: Bundle) -> None:
+    out, bad = tmp_path / "out.jsonl", tmp_path / "out.jsonl.bad.jsonl"
+    bad.write_text("mine")
+    with pytest.raises(OutputError, match=r"out\.jsonl\.bad\.jsonl: exists already"):
+        _job(out, table, bundle)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", bad.name]
+    _job(out, table, bundle, overwrite=True)
+    assert len(bad.read_text().splitlines()) == 3
+
+
+def test_the_side_file_of_the_same_work_is_replaced(
+    tmp_path: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, bad = tmp_path / "out.jsonl", tmp_path / "out.jsonl.bad.jsonl"
+    replace = Path.replace
+
+    def stop(path: Path, target: Path) -> Path:
+        if target == out:
+            raise Stopped
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stop)
+        with pytest.raises(Stopped):
+            _job(out, table, bundle)
+    assert bad.exists()
+    Job(out, "jsonl", overwrite=False).refuse_existing()
+    assert _job(out, table, bundle)[1] == 0
+    assert len(bad.read_text().splitlines()) == 3
+
+
+def test_all_is_on_the_disk_before_parts_are_removed(
+    tmp_path: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.jsonl"
+    events: list[str] = []
+    sync, clean_up = os.fsync, Job._clean_up
+
+    def noted(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        same = [p.name for p in tmp_path.rglob("*") if os.path.samestat(p.stat(), status)]
+        events.append(*same or ["folder"])
+        sync(descriptor)
+
+    def cleaned(job: Job) -> None:
+        events.append("clean-up")
+        with pytest.raises(OutputError, match="another process is at this work"):
+            _job(out, table, bundle, overwrite=True)
+        clean_up(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", noted)
+        patch.setattr(Job, "_clean_up", cleaned)
+        _job(out, table, bundle)
+    assert [name for name in events if not name.startswith(".")] == [
+        "bad",
+        "joined",
+        "folder",
+        "clean-up",
+    ]

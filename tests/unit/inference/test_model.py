@@ -46,6 +46,22 @@ def test_pandas(model: Model) -> None:
         model.label(found, {"text": "body"})
 
 
+def test_cells_that_compare_to_nothing(model: Model) -> None:
+    pd, np = pytest.importorskip("pandas"), pytest.importorskip("numpy")
+    frame = pd.DataFrame({"text": TEXTS})
+    frame["position"] = pd.array([None, 4, 5], dtype="Int64")
+    frame["doc_id"] = pd.array(["a", None, "a"], dtype="string")
+    frame["span"] = [np.array([0, 3]), None, np.array([4, 9])]
+    frame["vector"] = [np.array([0.5, 1.5])] * 3
+    assert model.label(frame)["topics"].tolist() == [["prices"], [], ["jobs"]]
+    frame["text"] = [*TEXTS[:2], np.array(["a", "b"])]
+    with pytest.raises(DataError, match=r"row 3: column 'text': expected a text, found \[\"a\""):
+        model.label(frame)
+    frame["text"] = pd.array([*TEXTS[:2], None], dtype="string")
+    with pytest.raises(DataError, match="row 3: column 'text': expected a sentence, found nothing"):
+        model.label(frame)
+
+
 def test_polars(model: Model) -> None:
     pl = pytest.importorskip("polars")
     found = model.label(pl.DataFrame({"text": TEXTS}))

@@ -50,3 +50,14 @@ def test_what_was_done_before_does_not_count_as_speed() -> None:
 
 def test_durations() -> None:
     assert [duration(s) for s in (4, 90, 4000)] == ["4 s", "2 min", "1 h 6 min"]
+
+
+def test_work_that_begins_again() -> None:
+    stream = Stream(False)
+    now = [0.0]
+    progress = Progress(stream, None, lambda: now[0])
+    progress.advance(Outcome(0, "", 1000, 100, None))
+    progress.restart()
+    now[0] = 40.0
+    progress.advance(Outcome(0, "", 1000, 100, "x"))
+    assert stream.getvalue() == "1,000 sentences · 25/s\n"

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from framing.errors import DependencyError
+from framing.errors import DependencyError, OutputError
 from framing.inference import ray_engine
+from framing.inference.job import Plan
 from framing.inference.labeller import CHUNK
+from framing.inference.ray_engine import RayEngine
+from framing.inference.sources import SourceSettings
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="needs Ray: pip install '.[scale]'"
@@ -44,3 +47,49 @@ def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DependencyError, match=r"pip install 'framing\[scale\]'"):
         ray_engine._started(None, 2)
+
+
+class _Ray:
+    """As much of Ray as is needed to fail."""
+
+    class exceptions:  # noqa: N801
+        RayError = OSError
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        self.stopped = False
+
+    def shutdown(self) -> None:
+        self.stopped = True
+
+    def init(self, *_: object, **__: object) -> None:
+        raise ConnectionError(self.message)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"), [("", "OSError"), ("a trace\nthe reason\n", "the reason")]
+)
+def test_ray_gives_up(monkeypatch: pytest.MonkeyPatch, message: str, reason: str) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(message)
+
+    ray = _Ray(message)
+    monkeypatch.setattr(ray_engine, "_started", lambda *_: ray)
+    monkeypatch.setattr(RayEngine, "_dataset", fail)
+    with pytest.raises(OutputError, match=f"the work stopped in Ray: {reason}; mend this"):
+        list(RayEngine(Path("x"), None, 2).run(Plan((), SourceSettings(), ""), frozenset()))
+    assert ray.stopped
+
+
+@pytest.mark.parametrize(
+    ("address", "where"), [(None, "started here"), ("10.0.0.1:6379", "reached at 10.0.0.1:6379")]
+)
+def test_ray_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, where: str
+) -> None:
+    ray = _Ray("no port is free")
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    for name in ("data", "exceptions"):
+        monkeypatch.setitem(sys.modules, f"ray.{name}", _Ray(""))
+    with pytest.raises(DependencyError, match=f"Ray cannot be {where}: no port is free"):
+        ray_engine._started(address, 2)

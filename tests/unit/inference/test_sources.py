@@ -12,7 +12,7 @@ from framing.data.columns import ColumnMapping
 from framing.data.compression import Meter
 from framing.data.page import Page
 from framing.data.problems import BadRow
-from framing.errors import DataError
+from framing.errors import DataError, OutputError
 from framing.inference.sources import SourceSettings, decode, find_inputs, read_inputs
 from framing.records import Sentence
 
@@ -101,6 +101,67 @@ def test_documents_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     assert [item.doc_id for item in items] == ["x", "x-2"]
 
 
+def test_rows_without_ids_of_files_of_one_name_are_kept_apart(tmp_path: Path) -> None:
+    for name in ("a/x.csv", "b/x.csv", "part.2020.csv", "part.2021.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text\nOne.\n")
+    ids = [item.id for item in _read(tmp_path) if isinstance(item, Sentence)]
+    assert ids == ["a/x-1", "b/x-1", "part.2020-1", "part.2021-1"]
+    items = _read(tmp_path / "a" / "x.csv", tmp_path / "b" / "x.csv")
+    assert [(s.id, s.doc_id) for s in items if isinstance(s, Sentence)] == [
+        ("x-1", "x-1"),
+        ("x-2-1", "x-2-1"),
+    ]
+    pages = _read(tmp_path / "a" / "x.csv", tmp_path / "b" / "x.csv", segment=True)
+    assert [page.doc_id for page in pages if isinstance(page, Page)] == ["x-1", "x-2-1"]
+
+
+def test_outputs_are_no_inputs(tmp_path: Path) -> None:
+    out, bad = tmp_path / "out.jsonl", tmp_path / "out.jsonl.bad.jsonl"
+    for folder, file in (("other.csv.parts", "job.json"), ("out.jsonl.parts", "lock")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).touch()
+        (tmp_path / folder / "part-000000.jsonl").touch()
+    # A folder that is only called so.
+    (tmp_path / "spare.parts").mkdir()
+    for name in ("a.txt", "spare.parts/b.txt", "out.jsonl", "out.jsonl.bad.jsonl"):
+        (tmp_path / name).write_text("It did not.")
+
+    def found(name: Path) -> list[str]:
+        files = find_inputs([str(name)], (out, bad))
+        return [Path(file.path).relative_to(tmp_path).as_posix() for file in files]
+
+    assert found(tmp_path) == ["a.txt", "spare.parts/b.txt"]
+    for pattern in ("*", "**/*"):
+        assert found(tmp_path / pattern) == ["a.txt", "spare.parts/b.txt"]
+    with pytest.raises(DataError, match="no file or folder fits this pattern"):
+        found(tmp_path / "*.parts" / "*.jsonl")
+    with pytest.raises(OutputError, match=r"out\.jsonl: is an input and would be written"):
+        found(tmp_path / "spare.parts" / ".." / "out.jsonl")
+    # Without an output of its own, a finished one is an input.
+    assert len(find_inputs([str(tmp_path)])) == 4
+
+
+def test_places_of_targets_are_checked_where_they_are_marked(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = ["It rose.,0,2", "It fell.,a,2", "It fell.,3,99", f"It fell.,{'9' * 5000},2", "So.,,"]
+    path.write_text("text,target_start,target_end\n" + "".join(f"{row}\n" for row in rows))
+
+    def items(**settings: bool) -> list[object]:
+        return list(read_inputs(find_inputs([str(path)]), SourceSettings(**settings)))
+
+    assert not any(isinstance(item, BadRow) for item in items())
+    found = items(mark_target=True)
+    assert [isinstance(item, BadRow) for item in found] == [False, True, True, True, False]
+    bad = found[2]
+    assert isinstance(bad, BadRow)
+    assert (bad.place.line, "a place in its text, found 3 to 99" in bad.reason) == (4, True)
+    assert "It fell." in bad.raw
+    article = items(mark_target=True, segment=True)[0]
+    assert isinstance(article, BadRow)
+    assert "target_start is a place in a sentence, but this row is a whole" in article.reason
+
+
 def test_standard_input_as_article(monkeypatch: pytest.MonkeyPatch) -> None:
     _standard_input(monkeypatch, "“It did not.” He left.".encode())
     assert _texts(_read("-")) == ["“It did not.”", "He left."]
@@ -182,6 +243,8 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         _read(tmp_path / "none.txt")
     with pytest.raises(DataError, match=r"expected files that end in \.txt"):
         _read(tmp_path)
+    with pytest.raises(DataError, match="cannot read: File name too long"):
+        _read("The text itself. " * 20)
 
 
 def test_an_unknown_text_column(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ def write_tiny_bundle(
     words: Mapping[str, str],
     context: tuple[str, ...] = (),
     max_length: int = 128,
+    *,
+    mark_target: bool = False,
 ) -> Path:
     """Write a bundle in which each word speaks for one label."""
     folder.mkdir(parents=True)
@@ -50,6 +52,7 @@ def write_tiny_bundle(
         inputs=("input_ids", "attention_mask", "token_type_ids"),
         version="0",
         codebook_hash=book.hash,
+        mark_target=mark_target,
     )
     write_text(folder / BUNDLE.settings, settings.to_json())
     write_manifest(folder, BUNDLE.manifest)
