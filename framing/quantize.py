@@ -328,7 +328,8 @@ def quantize_tables(model: Any) -> None:
 
 
 def _gathers_rows(node: Any) -> bool:
-    return node.op_type == "Gather" and all(a.i == 0 for a in node.attribute if a.name == "axis")
+    axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
+    return bool(node.op_type == "Gather" and axes in ([], [0]))
 
 
 def _worth_it(table: Any) -> bool:
