@@ -36,9 +36,10 @@ from framing.study import Study, load_study
 from framing.train import Stage, examples, fine_tune, hide_loading_bars
 
 HERE = Path(__file__).parent
+#: Documents that are tested on.
+TESTED = 800
 #: What few sentences ask for, on top of a config's data and input.
 RECIPE = (
-    "training.contrastive_steps=20",
     "training.linear_start=true",
     "training.epochs=2",
     "training.batch_size=16",
@@ -62,17 +63,18 @@ def draw(study: Study, head_name: str, shots: int, seed: int) -> tuple[Study, li
     for label in study.book.head(head_name).labels:
         chosen += [pool[int(k)] for k in order if labels[pool[int(k)].id] == label][:shots]
     documents = {s.doc_id for s in chosen}
-    chosen = [s for s in pool if s.doc_id in documents]
-    test = [s for s in pool if s.doc_id not in documents]
+    rest = sorted({s.doc_id for s in pool} - documents)
+    tested = {rest[int(k)] for k in np.random.default_rng(0).permutation(len(rest))[:TESTED]}
     splits = dataclasses.replace(
         study.splits,
         documents={
             "train": tuple(sorted(documents)),
-            "dev": tuple(sorted({s.doc_id for s in test})),
+            "dev": tuple(sorted(tested)),
             "test": study.splits.documents["test"],
         },
     )
-    return dataclasses.replace(study, splits=splits), test
+    drawn = dataclasses.replace(study, splits=splits)
+    return drawn, drawn.split("dev")
 
 
 def labels_of(study: Study, sentences: Sequence[Sentence], head_name: str) -> np.ndarray:
@@ -161,7 +163,22 @@ def by_frozen(
     return seconds, fitted.predict(body.encode([text_of(s, config) for s in test]))
 
 
-SYSTEMS = {"framing": by_framing, "setfit": by_setfit, "frozen": by_frozen}
+def by_contrastive(
+    config: RunConfig, study: Study, test: Sequence[Sentence], head_name: str, seed: int
+) -> tuple[float, FloatArray]:
+    """The recipe with a contrastive warm-up before it."""
+    training = config.training.model_copy(update={"contrastive_steps": 20})
+    return by_framing(
+        config.model_copy(update={"training": training}), study, test, head_name, seed
+    )
+
+
+SYSTEMS = {
+    "framing": by_framing,
+    "framing, contrastive": by_contrastive,
+    "setfit": by_setfit,
+    "frozen": by_frozen,
+}
 
 
 def write_table() -> None:
