@@ -213,8 +213,6 @@ class TrainingConfig(_Section):
     Easy is a sentence without any label of the multi_label variables, where the n-grams of other
     documents say so too; needs `encoder.ngrams`.
     """
-    contrastive_steps: int = Field(default=0, ge=0)
-    """Steps of a contrastive warm-up before fine-tuning; helps where sentences are few."""
     linear_start: bool = False
     """Begin with a linear layer fitted to the encoder's states; needs `encoder.pooling: mean`."""
     class_weighting: float = Field(default=0.0, ge=0, le=1)
@@ -319,7 +317,6 @@ _OPTIONAL = (
     ("data", "hold_out"),
     ("encoder", "mark_target"),
     ("encoder", "ngrams_by_target"),
-    ("training", "contrastive_steps"),
     ("training", "linear_start"),
 )
 

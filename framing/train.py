@@ -248,6 +248,8 @@ def fine_tune(stage: Stage) -> bool:
     """
     from transformers import set_seed
 
+    from framing.model.warmup import linear_start
+
     config, book = stage.config, stage.study.book
     source = find_encoder(config.encoder)
     tokenizer = load_fast_tokenizer(source)
@@ -261,8 +263,10 @@ def fine_tune(stage: Stage) -> bool:
         train = with_ngrams(model.ngrams, train, book)
         share, rng = config.training.easy_share, np.random.default_rng([stage.seed, 1])
         train = thin_easy(train, book, share, rng) if share < 1 else train
-    if last_checkpoint(stage.folder / RUN.trainer) is None:
-        warm_up(stage, model, train, pad_id(tokenizer))
+    if config.training.linear_start and last_checkpoint(stage.folder / RUN.trainer) is None:
+        # The Trainer would bring it there only later.
+        model.to(device_type())  # type: ignore[arg-type]
+        linear_start(model, train, book, pad_id=pad_id(tokenizer))
     outcome = finetune(
         model,
         config=config,
@@ -281,28 +285,6 @@ def fine_tune(stage: Stage) -> bool:
     tokenizer.save_pretrained(temporary)
     temporary.rename(stage.folder / RUN.checkpoint)
     return True
-
-
-def warm_up(stage: Stage, model: SentenceClassifier, train: Examples, pad_token: int) -> None:
-    """Prepare encoder and linear layer as the config says, before the first step."""
-    from framing.model.warmup import contrastive_warm_up, linear_start
-
-    training, book = stage.config.training, stage.study.book
-    # The Trainer would bring it there only later.
-    model.to(device_type())  # type: ignore[arg-type]
-    if training.contrastive_steps:
-        stage.say(f"{stage.folder}: contrastive warm-up")
-        contrastive_warm_up(
-            model,
-            train,
-            book,
-            pad_id=pad_token,
-            steps=training.contrastive_steps,
-            learning_rate=training.learning_rate,
-            rng=np.random.default_rng([stage.seed, 2]),
-        )
-    if training.linear_start:
-        linear_start(model, train, book, pad_id=pad_token)
 
 
 def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:

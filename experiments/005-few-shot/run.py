@@ -163,19 +163,8 @@ def by_frozen(
     return seconds, fitted.predict(body.encode([text_of(s, config) for s in test]))
 
 
-def by_contrastive(
-    config: RunConfig, study: Study, test: Sequence[Sentence], head_name: str, seed: int
-) -> tuple[float, FloatArray]:
-    """The recipe with a contrastive warm-up before it."""
-    training = config.training.model_copy(update={"contrastive_steps": 20})
-    return by_framing(
-        config.model_copy(update={"training": training}), study, test, head_name, seed
-    )
-
-
 SYSTEMS = {
     "framing": by_framing,
-    "framing, contrastive": by_contrastive,
     "setfit": by_setfit,
     "frozen": by_frozen,
 }
@@ -196,7 +185,7 @@ def write_table() -> None:
     for config, shots in dict.fromkeys((r["config"], r["shots"]) for r in results):
         mine = [r for r in results if (r["config"], r["shots"]) == (config, shots)]
         means = {}
-        for name in SYSTEMS:
+        for name in dict.fromkeys(r["system"] for r in mine):
             runs = [r for r in mine if r["system"] == name]
             if runs:
                 found = [r["macro_f1"] for r in runs]
