@@ -333,7 +333,7 @@ def _gathers_rows(node: Any) -> bool:
 
 
 def _worth_it(table: Any) -> bool:
-    rows, width = table.dims
+    rows, width = map(int, table.dims)
     return width > 1 and rows * width >= LEAST_ENTRIES
 
 
