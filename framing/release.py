@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from framing.arrays import FloatArray, LabelArray
+from framing.arrays import BoolArray, FloatArray, LabelArray
 from framing.artifacts import BUNDLE, RUN, read_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.config import load_config
@@ -247,7 +247,7 @@ def _add_screen(
     columns = [k for h in book.heads if h.kind == "multi_label" for k in range(h.start, h.stop)]
     probabilities = calibrated_probabilities(logits, book, bundle.decisions)
     threshold = np.array(bundle.decisions.threshold)[columns]
-    labelled = (probabilities[:, columns] >= threshold).any(axis=1)
+    labelled: BoolArray = np.any(probabilities[:, columns] >= threshold, axis=1)
     if labelled.sum() < LEAST_LABELLED or labelled.all():
         stage.say(
             f"no screen: the model labels {labelled.sum()} of {len(labelled)} development "
