@@ -222,9 +222,18 @@ def write_rows(path: Path, rows: Sequence[dict[str, str]]) -> Path:
     return path
 
 
-def corpus_rows(n: int) -> tuple[list[dict[str, str]], list[list[str]]]:
+def fitting(previous: str, text: str, count: Callable[[str], int], most: int) -> str:
+    """The end of the sentence before, so short that no system need cut a pair in its own way."""
+    words = previous.split()
+    while words and count(" ".join(words)) + count(text) > most:
+        words = words[1:]
+    return " ".join(words)
+
+
+def corpus_rows(n: int, bundle: str) -> tuple[list[dict[str, str]], list[list[str]]]:
     """Test sentences of the bundled corpus with their gold frames."""
     from framing.config import load_config
+    from framing.inference.bundle import load_bundle
     from framing.study import load_study
 
     study = load_study(load_config(HERE.parents[1] / "configs" / "security_talks.yaml"))
@@ -232,12 +241,19 @@ def corpus_rows(n: int) -> tuple[list[dict[str, str]], list[list[str]]]:
     step = max(1, len(sentences) // n)
     chosen = sentences[::step][:n]
     gold = [list(study.gold[s.id].values["frames"]) for s in chosen]
-    return [{"text": s.text, "previous": s.previous} for s in chosen], gold
+    opened = load_bundle(bundle)
+    most = opened.settings.max_length - opened.tokenizer.num_special_tokens_to_add(True)
+
+    def length(text: str) -> int:
+        return len(opened.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    rows = [{"text": s.text, "previous": fitting(s.previous, s.text, length, most)} for s in chosen]
+    return rows, gold
 
 
-def stream_rows(n: int, archive: Path | None) -> list[dict[str, str]]:
+def stream_rows(n: int, archive: Path | None, bundle: str) -> list[dict[str, str]]:
     """A stream in which `FRAMED` of the sentences have a frame; no sentence stands in it twice."""
-    rows, gold = corpus_rows(100_000)
+    rows, gold = corpus_rows(100_000, bundle)
     framed = [r for r, g in zip(rows, gold, strict=True) if g]
     others = [r for r, g in zip(rows, gold, strict=True) if not g]
     if archive is not None:
@@ -324,8 +340,8 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     """All measurements."""
     from framing.provenance import machine, versions
 
-    rows, gold = corpus_rows(args.sentences)
-    stream = stream_rows(args.stream_sentences, args.stream)
+    rows, gold = corpus_rows(args.sentences, args.bundle)
+    stream = stream_rows(args.stream_sentences, args.stream, args.bundle)
     with tempfile.TemporaryDirectory() as temporary:
         plain = write_rows(Path(temporary) / "rows.jsonl", rows)
         mixed = write_rows(Path(temporary) / "stream.jsonl", stream)
