@@ -38,7 +38,7 @@ demo: $(VENV)/.train
 	@echo "Labelled article: runs/security_talks/article.html"
 
 # Two workers with a thread each finish sooner than one with two; files stay whole for their fixtures.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test: $(VENV)/.dev
 	$(PYTEST)
