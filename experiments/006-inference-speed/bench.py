@@ -82,7 +82,11 @@ def pipeline_labeller(run: str, batch: int) -> Callable[[Sequence[Any]], Any]:
 
     model = load_classifier(Path(run) / "checkpoint", "sdpa")
     model.config.id2label = {k: str(k) for k in range(model.config.n_logits)}
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(Path(run) / "checkpoint")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(
+        Path(run) / "checkpoint",
+        # Without segment ids the model would read another input than in the bundle.
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
     settings = json.loads((Path(run) / "bundle" / "bundle.json").read_text())
     classify = pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu")
 
