@@ -21,8 +21,11 @@ from framing.metrics.prevalence import detection_rates, true_prevalence
 
 METHOD = (
     "Rogan and Gladen (1978), (q - fpr) / (tpr - fpr) cut off at 0 and 1; percentile interval over "
-    "resampled development documents and Jeffreys draws of q"
+    "resampled development documents, one with half a sentence of each outcome added, and Jeffreys "
+    "draws of q"
 )
+#: Of each outcome, in a document that is added to those drawn from.
+_ADDED = 0.5
 #: Development sentences with a label, and without it, below which its rates mean little.
 LEAST_SENTENCES = 20
 #: Documents in which these must stand: percentile intervals from a few are too narrow.
@@ -64,12 +67,13 @@ def estimate_prevalence(
     """Estimate true shares from labelled sentences.
 
     Two things are uncertain. Which documents the development split happens to hold: they are drawn
-    with replacement, each with all its sentences (see `framing.evaluation.bootstrap`). And how
-    many of the sentences a model with just these rates happens to label: q is drawn from
-    Beta(k + 1/2, n - k + 1/2), k of n sentences being labelled (Jeffreys; Brown, Cai and DasGupta
-    2001, "Interval Estimation for a Binomial Proportion"), which leaves an upper end above 0 also
-    where none is. The labelled sentences are taken as independent, since totals do not tell which
-    stand in one document.
+    with replacement, each with all its sentences (see `framing.evaluation.bootstrap`). To them a
+    document is added with half a sentence of each outcome, or else a model without a false alarm
+    in a small split would be taken for one that never gives any; the estimate itself is made
+    without it. And how many of the sentences a model with just these rates happens to label: q is
+    drawn from Beta(k + 1/2, n - k + 1/2), k of n sentences being labelled (Jeffreys; Brown, Cai and
+    DasGupta 2001, "Interval Estimation for a Binomial Proportion"). The labelled sentences are
+    taken as independent, since totals do not tell which stand in one document.
 
     Args:
         development: Outcomes on the development split, shape (documents, labels).
@@ -109,8 +113,10 @@ def _resampled(development: Counts, resamples: int, rng: np.random.Generator) ->
     # Documents with the same outcomes are drawn together: where sentences are documents of their
     # own, a handful of numbers stands for thousands.
     distinct, times = np.unique(rows, axis=0, return_counts=True)
-    drawn = rng.multinomial(len(rows), times / max(len(rows), 1), size=resamples)
-    totals = np.vstack([times, drawn]).astype(np.float64) @ distinct
+    n = len(rows) + 1
+    drawn = rng.multinomial(n, np.append(times, 1) / n, size=resamples).astype(np.float64)
+    added = np.vstack([distinct, np.full(rows.shape[1], _ADDED)])
+    totals = np.vstack([times @ distinct, drawn @ added])
     return Counts(*np.split(totals, len(parts), axis=1))
 
 
@@ -156,10 +162,13 @@ def _estimate(figures: _Figures, missing: str, confidence: float) -> Estimate:
     rates = _known(figures.tpr[0]), _known(figures.fpr[0])
     if note:
         return Estimate(None, None, None, *rates, note)
+    share = float(figures.shares[0])
     interval = percentile_interval(figures.shares, confidence)
-    if figures.labelled and interval.low == 0:
+    # Where none is labelled or all are, q is at an end that its draws never reach.
+    low, high = min(share, interval.low or 0.0), max(share, interval.high or 0.0)
+    if figures.labelled and low == 0:
         note = "false alarms alone may give this many"
-    return Estimate(float(figures.shares[0]), interval.low, interval.high, *rates, note)
+    return Estimate(share, low, high, *rates, note)
 
 
 def _known(value: float) -> float | None:
