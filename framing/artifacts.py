@@ -41,6 +41,7 @@ class _BundleNames:
     decisions: str = "decisions.json"
     settings: str = "bundle.json"
     screen: str = "screen.npz"
+    development: str = "development.npz"
     manifest: str = "MANIFEST.sha256"
 
 
@@ -143,7 +144,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON atomically."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

@@ -20,6 +20,7 @@ from framing.decisions import Decisions
 from framing.encoding import InputSettings
 from framing.errors import ArtifactError
 from framing.inference.bundle import GRAPH_OUTPUT, BundleSettings, open_session
+from framing.inference.development import Outcomes, save_outcomes
 
 if TYPE_CHECKING:
     import torch
@@ -115,6 +116,7 @@ def write_bundle(
     decisions: Decisions,
     settings: InputSettings,
     run: str,
+    development: Outcomes,
 ) -> str:
     """Write a bundle and check that its graph gives the model's logits.
 
@@ -126,6 +128,7 @@ def write_bundle(
         decisions: Fitted calibration and thresholds.
         settings: Input settings of the training.
         run: Name of the run.
+        development: What the model decides on the development split.
 
     Returns:
         The bundle's hash.
@@ -139,6 +142,7 @@ def write_bundle(
     write_tokenizer(folder / BUNDLE.tokenizer, tokenizer)
     write_json(folder / BUNDLE.codebook, book.to_dict())
     write_text(folder / BUNDLE.decisions, decisions.to_json())
+    save_outcomes(folder / BUNDLE.development, development)
     bundle_settings = BundleSettings(
         run=run,
         context=settings.context,

@@ -29,6 +29,7 @@ from framing.evaluation.units import (
 from framing.export import pad_id
 from framing.inference.batching import batches
 from framing.inference.bundle import GRAPH_OUTPUT, Bundle, Parity, load_bundle, open_session
+from framing.inference.development import columns, development_outcomes, save_outcomes
 from framing.inference.labeller import run_graph
 from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
 from framing.metrics import count, f1, macro
@@ -99,7 +100,7 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
         logits = run_graph(session, GRAPH_OUTPUT, tokens, bundle.settings)
         parity = measure_parity(development, logits, bundle.codebook, bundle.decisions)
         check_lost(parity, precision)
-        _add_screen(stage, bundle, development, logits, temporary)
+        _add_development(stage, bundle, development, logits, temporary)
         settings = dataclasses.replace(bundle.settings, precision=precision, parity=parity)
         write_text(temporary / BUNDLE.settings, settings.to_json())
         write_manifest(temporary, BUNDLE.manifest)
@@ -239,40 +240,59 @@ def check_lost(parity: Parity, precision: Precision) -> None:
     )
 
 
-def _add_screen(
+def _add_development(
     stage: Stage, bundle: Bundle, development: Development, logits: FloatArray, folder: Path
 ) -> None:
-    """Fit a screen and write it, where the codebook and the development split allow one."""
-    book = bundle.codebook
-    columns = [k for h in book.heads if h.kind == "multi_label" for k in range(h.start, h.stop)]
+    """Write what this bundle's model decides on the development split, and a screen."""
+    book, dev = bundle.codebook, development.examples
     probabilities = calibrated_probabilities(logits, book, bundle.decisions)
-    threshold = np.array(bundle.decisions.threshold)[columns]
-    labelled: BoolArray = np.any(probabilities[:, columns] >= threshold, axis=1)
+    outcomes = development_outcomes(dev.gold, probabilities, dev.documents, book, bundle.decisions)
+    labelled: BoolArray = np.any(outcomes.labelled, axis=1)
+    screened = _screen(stage, book, dev.sentences, labelled, probabilities)
+    if screened is not None:
+        screen, scores = screened
+        save_screen(folder / BUNDLE.screen, screen)
+        outcomes = dataclasses.replace(outcomes, scores=scores)
+    save_outcomes(folder / BUNDLE.development, outcomes)
+
+
+def _screen(
+    stage: Stage,
+    book: Codebook,
+    sentences: Sequence[TokenizedSentence],
+    labelled: BoolArray,
+    probabilities: FloatArray,
+) -> tuple[Screen, FloatArray] | None:
+    """Fit a screen, where the codebook and the development split allow one.
+
+    Returns:
+        The screen and its scores of the development sentences, shape (n,).
+    """
     if labelled.sum() < LEAST_LABELLED or labelled.all():
         stage.say(
             f"no screen: the model labels {labelled.sum()} of {len(labelled)} development "
             f"sentences in a multi_label variable; {LEAST_LABELLED} are needed"
         )
-        return
+        return None
     stage.say(f"{stage.folder}: screen")
-    screen = fit_screen(stage, book, columns)
-    scores = screen.scores(development.examples.sentences)
+    screen = fit_screen(stage, book, columns(book))
+    scores = screen.scores(sentences)
     screen = dataclasses.replace(
         screen,
         labelled=np.sort(scores[labelled]),
         others=np.sort(scores[~labelled]),
         probabilities=probabilities[~labelled].mean(axis=0),
     )
-    save_screen(folder / BUNDLE.screen, screen)
+    return screen, scores
 
 
-def fit_screen(stage: Stage, book: Codebook, columns: Sequence[int]) -> Screen:
+def fit_screen(stage: Stage, book: Codebook, wanted: Sequence[int]) -> Screen:
     """Fit the linear model on the training split; its limits are still empty.
 
     Args:
         stage: The run.
         book: The codebook.
-        columns: Logits of the labels that are screened for.
+        wanted: Logits of the labels that are screened for.
 
     Returns:
         The screen.
@@ -285,14 +305,14 @@ def fit_screen(stage: Stage, book: Codebook, columns: Sequence[int]) -> Screen:
     pair = bool(stage.settings.context) and _has_pairs(train.sentences)
     rows = ngram_rows(NgramLogits(book.n_logits, special, pair), train.sentences)
     # Heads that are not screened for need no fitting.
-    wanted = np.array([head.kind == "multi_label" for head in book.heads])
-    gold = LabelArray(train.gold.values, train.gold.coded & wanted)
+    screened = np.array([head.kind == "multi_label" for head in book.heads])
+    gold = LabelArray(train.gold.values, train.gold.coded & screened)
     model = fit_ngrams(rows, gold, book, train.factors)
     nothing: FloatArray = np.empty(0)
     return Screen(
         idf=model.idf,
-        weights=model.heads.weights[:, list(columns)],
-        bias=model.heads.bias[list(columns)],
+        weights=model.heads.weights[:, list(wanted)],
+        bias=model.heads.bias[list(wanted)],
         special=np.array(special, dtype=np.int64),
         pair=pair,
         labelled=nothing,

@@ -14,11 +14,13 @@ import numpy as np
 from framing.arrays import gold_array
 from framing.artifacts import BASELINE, RUN, SEEDS, write_json, write_manifest, write_text
 from framing.config import RunConfig, config_hash
+from framing.decisions import calibrated_probabilities
 from framing.encoding import InputSettings, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
 from framing.evaluation.seeds import summarise_seeds, write_seed_summary
 from framing.export import POOLED, export_graph, pad_id, write_bundle
 from framing.inference.bundle import load_bundle
+from framing.inference.development import development_outcomes
 from framing.model.baselines import Fitting, fit_baselines
 from framing.model.calibration import fit_decisions
 from framing.model.dataset import Targets, hard_targets, smoothed, with_joined_hyphens
@@ -389,16 +391,18 @@ def make_bundle(stage: Stage) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint, local_files_only=True)
     dev = examples(stage, tokenizer, "dev")
     logits = model_logits(model, dev.sentences, pad_id(tokenizer))
+    book = stage.study.book
+    decisions = fit_decisions(logits, dev.gold, book, stage.config.decisions.prevalence)
+    probabilities = calibrated_probabilities(logits, book, decisions)
     write_bundle(
         stage.folder / RUN.bundle,
         model=model,
         tokenizer=tokenizer,
-        book=stage.study.book,
-        decisions=fit_decisions(
-            logits, dev.gold, stage.study.book, stage.config.decisions.prevalence
-        ),
+        book=book,
+        decisions=decisions,
         settings=stage.settings,
         run=stage.folder.name,
+        development=development_outcomes(dev.gold, probabilities, dev.documents, book, decisions),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -17,13 +18,14 @@ from framing.errors import DataError, OutputError
 from framing.inference.writers import FORMATS, Format, format_of
 
 if TYPE_CHECKING:
-    from framing.codebook import Codebook, Head
+    from framing.codebook import Codebook
     from framing.data.page import Page
     from framing.inference.bundle import Bundle
-    from framing.inference.job import Engine, Job, Plan
+    from framing.inference.job import Engine, Finish, Job, Plan
     from framing.inference.labeller import Labeller
     from framing.inference.parts import InputPart, PartSummary
     from framing.inference.sources import SourceSettings
+    from framing.inference.summary import Summary
     from framing.records import Prediction, Sentence
 
 ENGINES = ("local", "ray")
@@ -60,6 +62,12 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", choices=FORMATS, help="instead of what --out ends in")
     group.add_argument(
         "--html", type=Path, metavar="FILE", help="write a view of the articles with their labels"
+    )
+    group.add_argument(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="write counts of labels and estimates of their true shares, as JSON",
     )
     group.add_argument(
         "--overwrite",
@@ -124,9 +132,12 @@ def run(args: argparse.Namespace) -> int:
     from framing.inference.labeller import Labeller
     from framing.inference.sources import find_inputs
 
-    job = None if args.out is None else Job(args.out, kind, args.overwrite)
+    further = [] if args.summary is None else [args.summary]
+    job = None if args.out is None else Job(args.out, kind, args.overwrite, further)
     if job is not None:
         job.refuse_existing()
+    elif args.summary is not None:
+        refuse_existing(args.summary, args.overwrite)
     bundle_folder(args.model)
     settings = _source_settings(args)
     files = find_inputs(args.inputs, _outputs(args, job))
@@ -134,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
     settings = replace(settings, mark_target=bundle.settings.mark_target)
     plan = Plan(files, settings, bundle.hash, args.screen)
     if job is not None:
-        if job.finish_joined(plan) and args.html is None:
+        if job.finish_joined(plan, _finish(args, bundle)) and args.html is None:
             print(f"{args.out}: was done already", file=sys.stderr)
             return 0
         # The file of a job that was stopped in its last step is an output like any other now.
@@ -149,8 +160,21 @@ def run(args: argparse.Namespace) -> int:
 
 def _outputs(args: argparse.Namespace, job: Job | None) -> list[Path]:
     """All files that are written."""
-    files = [] if job is None else list(job.outputs)
-    return files if args.html is None else [*files, args.html]
+    files = [*(() if job is None else job.outputs), args.html, args.summary]
+    return [path for path in files if path is not None]
+
+
+def _finish(args: argparse.Namespace, bundle: Bundle) -> Finish:
+    """Writes the summary of all that was labelled, if it is wanted."""
+
+    def finish(totals: PartSummary) -> None:
+        from framing.inference.summary import summarize_work, write_summary
+
+        if args.summary is not None:
+            summary = summarize_work(totals, bundle, args.screen)
+            write_summary(args.summary, summary, args.overwrite)
+
+    return finish
 
 
 def _checked_outputs(args: argparse.Namespace) -> Format:
@@ -158,10 +182,14 @@ def _checked_outputs(args: argparse.Namespace) -> Format:
     kind: Format = args.format or (format_of(args.out) if args.out else "jsonl")
     if args.out is None and kind == "parquet":
         raise OutputError("--format parquet: Parquet goes to a file only; name it with --out")
-    outputs = [path for path in (args.out, args.html) if path is not None]
-    if len({path.resolve() for path in outputs}) < len(outputs):
-        raise OutputError(f"--out and --html both name {args.out}; name two files")
-    for path in outputs:
+    outputs = {name: getattr(args, name) for name in ("out", "html", "summary")}
+    outputs = {name: path for name, path in outputs.items() if path is not None}
+    for first, second in itertools.combinations(outputs, 2):
+        if outputs[first].resolve() == outputs[second].resolve():
+            raise OutputError(
+                f"--{first} and --{second} both name {outputs[first]}; name two files"
+            )
+    for path in outputs.values():
         _check_place(path)
     if args.html is not None:
         refuse_existing(args.html, args.overwrite)
@@ -230,17 +258,21 @@ class _Kept:
 def _run_job(args: argparse.Namespace, job: Job, plan: Plan, labeller: Labeller) -> int:
     """Label to a file."""
     from framing.inference.progress import Progress
+    from framing.inference.summary import estimate_lines, summarize_work
 
     bundle = labeller.bundle
     kept = None if args.html is None else _Kept()
     progress = Progress(sys.stderr, plan.size)
     try:
-        summary = job.run(plan, _engine(args, labeller, kept), bundle.codebook, progress)
+        engine, finish = _engine(args, labeller, kept), _finish(args, bundle)
+        totals = job.run(plan, engine, bundle.codebook, progress, finish)
     finally:
         progress.close()
     if kept is not None:
         _write_view(args.html, kept, bundle)
-    _report(args, summary, bundle.codebook, str(job.bad))
+    summary = summarize_work(totals, bundle, args.screen)
+    _report(args, summary, str(job.bad))
+    _tell(estimate_lines(summary))
     return 0
 
 
@@ -258,6 +290,7 @@ def _engine(args: argparse.Namespace, labeller: Labeller, kept: _Kept | None) ->
 def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: Labeller) -> int:
     """Label to standard output: rows as they come, or a table at the end."""
     from framing.inference.parts import label_part, read_bad, read_summary, total
+    from framing.inference.summary import estimate_lines, summarize_work
 
     bundle = labeller.bundle
     table = args.format is None and args.html is None and sys.stdout.isatty()
@@ -274,13 +307,16 @@ def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: La
             rows.write(file.read())
             rows.flush()
             told += _tell_bad(part, _SHOWN - told)
-    summary = total(summaries)
+    totals = total(summaries)
     if kept is not None and table:
-        _print_table(kept, bundle.codebook, summary.left_out)
+        _print_table(kept, bundle.codebook, totals.left_out)
     if kept is not None and args.html is not None:
         _write_view(args.html, kept, bundle)
+    _finish(args, bundle)(totals)
+    summary = summarize_work(totals, bundle, args.screen)
     if not table:
-        _report(args, summary, bundle.codebook, "")
+        _report(args, summary, "")
+    _tell(estimate_lines(summary))
     return 0
 
 
@@ -326,14 +362,16 @@ def _print_table(kept: _Kept, book: Codebook, left_out: int) -> None:
     print_table(readouts, book, Console(highlight=False), left_out)
 
 
-def _report(args: argparse.Namespace, summary: PartSummary, book: Codebook, bad: str) -> None:
-    """Say on standard error what was done, so that standard output stays data."""
-    files = [str(path) for path in (args.out, args.html) if path is not None]
+def _report(args: argparse.Namespace, summary: Summary, bad: str) -> None:
+    """Say what was done."""
+    from framing.inference.summary import count_lines
+
+    files = [str(path) for path in (args.out, args.html, args.summary) if path is not None]
     parts = [f"labelled {_number(summary.sentences, 'sentence')}"]
     if summary.left_out:
         parts.append(f"left out {summary.left_out:,} other lines of pages")
     where = f" -> {', '.join(files)}" if files else ""
-    print(", ".join(parts) + where, file=sys.stderr)
+    _tell([", ".join(parts) + where])
     unread = [
         _number(count, noun)
         for count, noun in ((summary.bad_rows, "row"), (summary.bad_files, "file"))
@@ -341,26 +379,15 @@ def _report(args: argparse.Namespace, summary: PartSummary, book: Codebook, bad:
     ]
     if unread:
         see = f"; see {bad}" if bad else ""
-        print(f"could not read {' and '.join(unread)}{see}", file=sys.stderr)
-    for head in book.heads:
-        if head.name in summary.labels:
-            print(_counts(head, summary), file=sys.stderr)
+        _tell([f"could not read {' and '.join(unread)}{see}"])
+    _tell(count_lines(summary))
+
+
+def _tell(lines: Iterable[str]) -> None:
+    """Say something on standard error, so that standard output stays data."""
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _counts(head: Head, summary: PartSummary) -> str:
-    """How many sentences have each label, and their share of those that the head is for.
-
-    A single_label head decides for one label wherever it is for a sentence, so that its labels
-    add up to these: neither sentences without its condition nor screened ones count.
-    """
-    found = summary.labels[head.name]
-    base = summary.sentences if head.kind == "multi_label" else sum(found.values())
-    shares = (
-        f"{label} {found.get(label, 0):,} ({found.get(label, 0) / max(base, 1):.1%})"
-        for label in head.labels
-    )
-    return f"  {head.name}: {', '.join(shares)}"

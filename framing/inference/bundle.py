@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
+    from framing.inference.development import Outcomes
+
 #: Format of ``bundle.json``; raised when older code could misread it.
 FORMAT = 1
 #: Names of the graph's inputs that batches can fill.
@@ -151,6 +153,15 @@ class Bundle:
         """Dismisses sentences that the graph would not label; None where the bundle has none."""
         path = self.folder / BUNDLE.screen
         return load_screen(path) if path.is_file() else None
+
+    @functools.cached_property
+    def development(self) -> Outcomes | None:
+        """Labels of the development split; None in bundles of earlier versions."""
+        # Labelling itself needs no metrics.
+        from framing.inference.development import load_outcomes
+
+        path = self.folder / BUNDLE.development
+        return load_outcomes(path, self.codebook) if path.is_file() else None
 
     @property
     def input_settings(self) -> InputSettings:

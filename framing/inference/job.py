@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -144,6 +144,14 @@ class Watcher(Protocol):
         """Nothing is done any more: the work begins again."""
 
 
+#: Writes what is made from the totals of a job.
+Finish = Callable[[PartSummary], None]
+
+
+def _nothing(_: PartSummary) -> None:
+    """Write nothing."""
+
+
 class _InputChangedError(OutputError):
     """A part that is done was made from another input than the one that is read now."""
 
@@ -155,19 +163,23 @@ class Job:
         out: The file.
         kind: Its format.
         overwrite: Replace the file, or other unfinished work, where it is there already.
+        further: Files that `finish` of `run` and `finish_joined` writes.
     """
 
-    def __init__(self, out: Path, kind: Format, overwrite: bool) -> None:
+    def __init__(
+        self, out: Path, kind: Format, overwrite: bool, further: Sequence[Path] = ()
+    ) -> None:
         self.out = out
         self.kind = kind
         self.overwrite = overwrite
+        self.further = tuple(further)
         self.folder = out.with_name(out.name + JOB.folder_suffix)
         self.bad = out.with_name(out.name + JOB.bad_suffix)
 
     @property
-    def outputs(self) -> tuple[Path, Path]:
+    def outputs(self) -> tuple[Path, ...]:
         """What the job writes beside its folder."""
-        return self.out, self.bad
+        return self.out, self.bad, *self.further
 
     def refuse_existing(self) -> None:
         """Stop before work begins where an output is there that is not of this job's making.
@@ -178,15 +190,17 @@ class Job:
         with _told(self.folder):
             if self._is_joined():
                 return
-            refuse_existing(self.out, self.overwrite)
+            for path in (self.out, *self.further):
+                refuse_existing(path, self.overwrite)
             if not self._is_ours(self.bad):
                 refuse_existing(self.bad, self.overwrite)
 
-    def finish_joined(self, plan: Plan) -> bool:
-        """Remove the parts of a job that was stopped between its last step and just that.
+    def finish_joined(self, plan: Plan, finish: Finish = _nothing) -> bool:
+        """Finish a job that was stopped after its last part: further files, then clean up.
 
         Args:
             plan: What is to be labelled now.
+            finish: As in `run`; called if that job was of the same plan.
 
         Returns:
             Whether that job was of the same plan, so that nothing is left to be done.
@@ -199,6 +213,8 @@ class Job:
                 return False
             with _locked(self.folder / JOB.lock):
                 same = _read_record(self.folder / JOB.record, lenient=True) == plan.to_dict()
+                if same:
+                    finish(PartSummary.from_dict(self._joined()["totals"]))
                 self._clean_up()
         return same
 
@@ -208,12 +224,24 @@ class Job:
     def _is_ours(self, path: Path) -> bool:
         """Whether an output is the very file that was made from these parts."""
         try:
-            inodes = json.loads((self.folder / JOB.done).read_text(encoding="utf-8"))
-            return isinstance(inodes, dict) and inodes.get(path.name) == path.stat().st_ino
+            inodes: Mapping[str, int] = self._joined().get("inodes", {})
+            return inodes.get(path.name) == path.stat().st_ino
         except (FileNotFoundError, NotADirectoryError):
             return False
 
-    def run(self, plan: Plan, engine: Engine, book: Codebook, watcher: Watcher) -> PartSummary:
+    def _joined(self) -> Mapping[str, Any]:
+        """What was joined: the outputs' inodes, and the totals."""
+        found = json.loads((self.folder / JOB.done).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+
+    def run(
+        self,
+        plan: Plan,
+        engine: Engine,
+        book: Codebook,
+        watcher: Watcher,
+        finish: Finish = _nothing,
+    ) -> PartSummary:
         """Do what is not done yet, then join the parts.
 
         Args:
@@ -221,6 +249,8 @@ class Job:
             engine: What labels it.
             book: The codebook of the bundle.
             watcher: Is told of every part.
+            finish: Writes further files. It is called when the outputs stand, with the summary of
+                all parts, and again when a job is continued that was stopped meanwhile.
 
         Returns:
             The summary of all parts.
@@ -239,6 +269,7 @@ class Job:
                     self._leave_nothing_empty()
                     raise
                 summary = self._join(count, book)
+                finish(summary)
                 self._clean_up()
         return summary
 
@@ -319,7 +350,8 @@ class Job:
             _sync(path)
         # A file keeps its inode when it is renamed, so that a kill at any moment leaves no doubt.
         inodes = {to.name: path.stat().st_ino for path, to in made.items()}
-        _write_durably(self.folder / JOB.done, json.dumps(inodes))
+        done = {"inodes": inodes, "totals": asdict(summary)}
+        _write_durably(self.folder / JOB.done, json.dumps(done))
         if self.bad not in made.values():
             # One of an earlier job with this output.
             self.bad.unlink(missing_ok=True)

@@ -214,6 +214,11 @@ class PartSummary:
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> PartSummary:
+        """Read what `dataclasses.asdict` gives, by way of JSON."""
+        return cls(**{**fields, "columns": tuple(fields["columns"])})
+
 
 def summarize(part: InputPart, predictions: Sequence[Prediction]) -> PartSummary:
     """Count what a part holds."""
@@ -299,9 +304,7 @@ def read_summary(file: IO[str]) -> PartSummary:
     Args:
         file: The open file of a labelled part.
     """
-    fields = json.loads(file.readline())
-    fields["columns"] = tuple(fields["columns"])
-    return PartSummary(**fields)
+    return PartSummary.from_dict(json.loads(file.readline()))
 
 
 def read_bad(file: IO[str], summary: PartSummary) -> str:

@@ -32,6 +32,8 @@ CONTEXT_WEIGHT = 0.5
 LEAST_LABELLED = 50
 
 _BATCH = 256
+#: How far a score may be off: screens are kept in float32, and sums depend on the batch.
+_ROUNDING = 1e-5
 _ARRAYS = ("idf", "weights", "bias", "special", "pair", "labelled", "others", "probabilities")
 
 
@@ -84,7 +86,8 @@ class Screen:
                 be dismissed, in (0, 1].
         """
         lost = int(np.floor((1 - recall) * len(self.labelled) + 1e-9))
-        return float(self.labelled[lost])
+        # A sentence that scores just this must not be lost for a last digit.
+        return float(self.labelled[lost]) - _ROUNDING
 
     def kept(self, tokens: Sequence[TokenizedSentence], recall: float) -> BoolArray:
         """Which sentences are not dismissed, shape (n,)."""

@@ -33,6 +33,7 @@ from framing.metrics.counts import (
     recall,
 )
 from framing.metrics.official import OFFICIAL_METRICS, mean_f1, share_right
+from framing.metrics.prevalence import detection_rates, true_prevalence
 from framing.metrics.ranking import (
     CurvePoints,
     average_precision,
@@ -63,6 +64,7 @@ __all__ = [
     "confusion_matrix",
     "count",
     "counts_of_confusion",
+    "detection_rates",
     "exact_match",
     "f1",
     "macro",
@@ -75,5 +77,6 @@ __all__ = [
     "reliability_bins",
     "share_right",
     "top_label_calibration_error",
+    "true_prevalence",
     "weighted_average_precision",
 ]

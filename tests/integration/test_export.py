@@ -10,10 +10,14 @@ import pytest
 
 import framing
 from framing import release
+from framing.arrays import gold_array, label_array
 from framing.artifacts import BUNDLE, RUN, read_json
 from framing.cli.main import main
+from framing.config import load_config
 from framing.errors import DataError
 from framing.inference.bundle import load_bundle
+from framing.inference.labeller import Labeller
+from framing.study import load_study
 
 NEW = "the minister says inflation hurts people"
 #: What a machine for inference need not have.
@@ -68,6 +72,25 @@ def test_it_labels_where_nothing_for_training_is_installed(bundle: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["labels"]["topics"] == ["prices"]
     assert "screen: of the development sentences it keeps" in done.stderr
+
+
+@pytest.mark.parametrize("recall", [None, 0.9])
+def test_bundles_keep_what_they_decide_on_the_development_split(
+    bundle: Path, run_folder: Path, recall: float | None
+) -> None:
+    study = load_study(load_config(run_folder / RUN.config))
+    dev = study.split("dev")
+    gold = gold_array(study.gold_of(dev), study.book).values[:, :2]
+    for folder in (run_folder, bundle) if recall is None else (bundle,):
+        opened = load_bundle(folder)
+        limit = None if recall is None or opened.screen is None else opened.screen.limit(recall)
+        assert opened.development is not None
+        counts = opened.development.counts(limit)
+        predictions = Labeller(opened, recall=recall).label(dev)
+        found = label_array([p.labels for p in predictions], study.book).values[:, :2]
+        assert counts.tp.sum(axis=0).tolist() == (gold & found).sum(axis=0).tolist()
+        assert counts.fp.sum(axis=0).tolist() == (~gold & found).sum(axis=0).tolist()
+        assert len(counts.tp) == len({sentence.doc_id for sentence in dev})
 
 
 def test_an_existing_bundle_is_not_replaced_unasked(

@@ -12,12 +12,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from framing.artifacts import BUNDLE, write_manifest
 from framing.cli.main import main
 from framing.codebook import parse_codebook
+from framing.inference.development import save_outcomes
 from framing.inference.labeller import Labeller
 from framing.records import Prediction, Sentence
 from tests.conftest import SMALL_CODEBOOK
-from tests.unit.inference.tiny_bundle import SMALL_WORDS, write_tiny_bundle
+from tests.unit.inference.tiny_bundle import SMALL_WORDS, tiny_outcomes, write_tiny_bundle
 
 ARTICLE = (
     "Inflation is terrible, say critics.\n\nOpen in App\n\nNobody came to the hall that night."
@@ -93,6 +95,21 @@ def test_a_table_on_a_terminal(
     assert "Prices 0.98" in screen.getvalue()
 
 
+def test_estimates_below_a_table(
+    measured: Path,
+    archive: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert _run(measured, archive) == 0
+    assert capsys.readouterr().err.splitlines()[1].startswith("  topics: prices 12.0% (")
+
+
 def test_columns_can_be_named(
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,6 +144,8 @@ def test_overwriting(bundle: Path, article: Path, tmp_path: Path) -> None:
     [
         (["--out", "x.xlsx"], "expected an output that ends in .jsonl, .ndjson, .csv"),
         (["--out", "x.csv", "--html", "x.csv"], "--out and --html both name x.csv"),
+        (["--html", "x.h", "--summary", "./x.h"], "--html and --summary both name x.h"),
+        (["--summary", "."], "is a folder; name a file in it"),
         (["--column", "id"], "--column: expected FIELD=NAME, found 'id'"),
         (["--column", "idd=x"], "Did you mean 'id'?"),
         (["--html", "."], "is a folder; name a file in it"),
@@ -231,6 +250,112 @@ def test_stopped_in_the_last_step(
         assert sorted(p.name for p in tmp_path.iterdir()) == ["out.jsonl", "talks.txt"]
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that knows how often it errs."""
+    folder = tmp_path_factory.mktemp("measured") / "bundle"
+    write_tiny_bundle(folder, parse_codebook(SMALL_CODEBOOK), SMALL_WORDS)
+    save_outcomes(folder / BUNDLE.development, tiny_outcomes())
+    write_manifest(folder, BUNDLE.manifest)
+    return folder
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """200 sentences, 28 of them on prices."""
+    path = tmp_path / "archive.jsonl"
+    texts = ["Inflation." if k < 28 else "Fine." for k in range(200)]
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return path
+
+
+def test_estimates_come_with_counts(
+    measured: Path, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for arguments in ([], ["--format", "csv"], ["--out", tmp_path / "out.csv"]):
+        assert _run(measured, archive, *arguments) == 0
+        told.append(capsys.readouterr().err.splitlines()[1:])
+    assert told[0] == told[1] == told[2]
+    assert told[0][0] == "  topics: prices 28 (14.0%), jobs 0 (0.0%)"
+    header, prices, jobs = told[0][-3:]
+    assert header.startswith("true shares, if the model errs here as on its development split (95%")
+    assert prices.startswith("  topics: prices 12.0% (")
+    assert jobs.startswith("  topics: jobs cannot be estimated: of the development sentences 0")
+
+
+def test_bundles_without_a_development_split_say_so(
+    bundle: Path, archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(bundle, archive) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith("no estimates of true shares: this")
+
+
+def test_a_summary_for_every_output(
+    measured: Path, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = []
+    for name, arguments in (("a", []), ("b", ["--out", tmp_path / "out.jsonl"])):
+        files.append(tmp_path / "new" / f"{name}.json")
+        assert _run(measured, archive, *arguments, "--summary", files[-1]) == 0
+        assert str(files[-1]) in capsys.readouterr().err.splitlines()[0]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    fields = json.loads(files[0].read_text())
+    prices = fields["heads"][0]["labels"][0]
+    assert (prices["count"], prices["estimate"]["share"]) == (28, 0.12)
+    assert (fields["estimates"]["resamples"], fields["estimates"]["seed"]) == (1000, 0)
+    assert [path.name for path in sorted(files[0].parent.iterdir())] == ["a.json", "b.json"]
+
+
+def test_an_existing_summary_is_refused_before_the_model_is_opened(
+    measured: Path, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.json"
+    path.write_text("mine")
+    for arguments in ([], ["--out", tmp_path / "out.jsonl"]):
+        assert _run(tmp_path / "no-model", archive, *arguments, "--summary", path) == 2
+        assert f"{path}: exists already; name another output" in capsys.readouterr().err
+        assert path.read_text() == "mine"
+    assert _run(measured, archive, "--summary", path, "--overwrite") == 0
+    assert json.loads(path.read_text())["sentences"] == 200
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "framing.inference.summary.write_summary",
+        "framing.inference.job.Job._clean_up",
+    ],
+)
+def test_a_summary_after_a_stop_in_the_last_step(
+    measured: Path,
+    archive: Path,
+    tmp_path: Path,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, whole, path = tmp_path / "out.jsonl", tmp_path / "whole.json", tmp_path / "s.json"
+    assert _run(measured, archive, "--summary", whole) == 0
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, interrupt)
+        assert _run(measured, archive, "--out", out, "--summary", path) == 130
+    capsys.readouterr()
+    assert _run(measured, archive, "--out", out, "--summary", path) == 0
+    assert "was done already" in capsys.readouterr().err
+    assert path.read_bytes() == whole.read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "archive.jsonl",
+        "out.jsonl",
+        "s.json",
+        "whole.json",
+    ]
+
+
 def test_a_row_with_a_wrong_place_of_the_target(tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     write_tiny_bundle(folder, parse_codebook(SMALL_CODEBOOK), SMALL_WORDS, mark_target=True)
@@ -293,7 +418,7 @@ def test_no_model(tmp_path: Path, article: Path, capsys: pytest.CaptureFixture[s
     assert "no such folder; name a finished run or a bundle" in capsys.readouterr().err
 
 
-def test_heavy_packages_stay_out(bundle: Path, article: Path, tmp_path: Path) -> None:
+def test_heavy_packages_stay_out(measured: Path, archive: Path, tmp_path: Path) -> None:
     heavy = (
         "torch transformers datasets evaluate sklearn pandas pyarrow matplotlib jinja2 pydantic ray"
     )
@@ -302,7 +427,8 @@ def test_heavy_packages_stay_out(bundle: Path, article: Path, tmp_path: Path) ->
         "print(sorted(set(sys.argv[1].split()) & set(sys.modules))); sys.exit(status)"
     )
     out = ["--out", str(tmp_path / "o.csv"), "--html", str(tmp_path / "o.html")]
-    command = [sys.executable, "-c", code, heavy, "predict", "--model", str(bundle), *out]
-    done = subprocess.run([*command, str(article)], capture_output=True, text=True, check=False)
+    out += ["--summary", str(tmp_path / "o.json")]
+    command = [sys.executable, "-c", code, heavy, "predict", "--model", str(measured), *out]
+    done = subprocess.run([*command, str(archive)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"

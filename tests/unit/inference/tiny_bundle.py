@@ -12,6 +12,7 @@ from framing.artifacts import BUNDLE, write_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.decisions import Decisions
 from framing.inference.bundle import BundleSettings
+from framing.inference.development import Outcomes
 
 #: Logit of a word for its label. Without any word, multi_label logits are -4 and single_label
 #: logits 0, so that the first label wins.
@@ -57,6 +58,26 @@ def write_tiny_bundle(
     write_text(folder / BUNDLE.settings, settings.to_json())
     write_manifest(folder, BUNDLE.manifest)
     return folder
+
+
+def tiny_outcomes() -> Outcomes:
+    """A development split for the two topics of the small codebook.
+
+    Each of 20 documents has 25 sentences: of 5 on prices 4 are found, the other 20 have one false
+    alarm. In five documents a screen gives a low score to one that is found. Nothing is on jobs.
+    """
+    gold, labelled = np.zeros((20, 25, 2), dtype=bool), np.zeros((20, 25, 2), dtype=bool)
+    gold[:, :5, 0] = True
+    labelled[:, 1:6, 0] = True
+    scores = np.ones((20, 25))
+    scores[:5, 1] = -1
+    return Outcomes(
+        document=np.repeat(np.arange(20), 25),
+        coded=np.ones((500, 2), dtype=bool),
+        gold=gold.reshape(500, 2),
+        labelled=labelled.reshape(500, 2),
+        scores=scores.ravel(),
+    )
 
 
 def _weights(book: Codebook, words: Mapping[str, str]) -> np.ndarray:
