@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast check bench clean
+.PHONY: help demo test test-fast light check bench clean
 
 help:
 	@echo "make demo       set up, train on the bundled corpus, write the report, label an article"
 	@echo "make test       set up, run all tests"
 	@echo "make test-fast  the tests that train no model"
+	@echo "make light      label without torch: a plain install into a new environment"
 	@echo "make check      formatting, lint, types, import directions"
 	@echo "make bench      speed, memory and start of inference beside other libraries (20 minutes)"
 	@echo "make clean      remove what the above made, but for runs/"
@@ -45,6 +46,9 @@ test: $(VENV)/.dev
 
 test-fast: $(VENV)/.dev
 	$(PYTEST) -m "not slow"
+
+light: $(VENV)/.dev
+	tests/light_install.sh $(CURDIR)/$(BIN)/python
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
