@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from framing.arrays import BoolArray, FloatArray, LabelArray
+from framing.arrays import BoolArray, FloatArray
 from framing.artifacts import BUNDLE, RUN, read_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.config import load_config
@@ -65,6 +65,27 @@ class Development:
     logits: FloatArray
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A bundle on its way.
+
+    Attributes:
+        stage: The run.
+        bundle: The run's own bundle.
+        development: The development split.
+        folder: Where the new one stands.
+        run: Its graph: logits of tokenized sentences, shape (n, logits).
+        logits: What that gives for the development split.
+    """
+
+    stage: Stage
+    bundle: Bundle
+    development: Development
+    folder: Path
+    run: Callable[[Sequence[TokenizedSentence]], FloatArray]
+    logits: FloatArray
+
+
 def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Parity:
     """Write a bundle and measure on the development split what it loses against the torch model.
 
@@ -96,11 +117,14 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
             )
         say(f"{out}: parity with the torch model")
         session = open_session(temporary / BUNDLE.graph)
-        tokens = development.examples.sentences
-        logits = run_graph(session, GRAPH_OUTPUT, tokens, bundle.settings)
+
+        def label(tokens: Sequence[TokenizedSentence]) -> FloatArray:
+            return run_graph(session, GRAPH_OUTPUT, tokens, bundle.settings)
+
+        logits = label(development.examples.sentences)
         parity = measure_parity(development, logits, bundle.codebook, bundle.decisions)
         check_lost(parity, precision)
-        _add_development(stage, bundle, development, logits, temporary)
+        _add_development(_Made(stage, bundle, development, temporary, label, logits))
         settings = dataclasses.replace(bundle.settings, precision=precision, parity=parity)
         write_text(temporary / BUNDLE.settings, settings.to_json())
         write_manifest(temporary, BUNDLE.manifest)
@@ -240,79 +264,53 @@ def check_lost(parity: Parity, precision: Precision) -> None:
     )
 
 
-def _add_development(
-    stage: Stage, bundle: Bundle, development: Development, logits: FloatArray, folder: Path
-) -> None:
+def _add_development(made: _Made) -> None:
     """Write what this bundle's model decides on the development split, and a screen."""
-    book, dev = bundle.codebook, development.examples
-    probabilities = calibrated_probabilities(logits, book, bundle.decisions)
-    outcomes = development_outcomes(dev.gold, probabilities, dev.documents, book, bundle.decisions)
+    book, decisions, dev = made.bundle.codebook, made.bundle.decisions, made.development.examples
+    probabilities = calibrated_probabilities(made.logits, book, decisions)
+    outcomes = development_outcomes(dev.gold, probabilities, dev.documents, book, decisions)
     labelled: BoolArray = np.any(outcomes.labelled, axis=1)
-    screened = _screen(stage, book, dev.sentences, labelled, probabilities)
-    if screened is not None:
-        screen, scores = screened
-        save_screen(folder / BUNDLE.screen, screen)
-        outcomes = dataclasses.replace(outcomes, scores=scores)
-    save_outcomes(folder / BUNDLE.development, outcomes)
-
-
-def _screen(
-    stage: Stage,
-    book: Codebook,
-    sentences: Sequence[TokenizedSentence],
-    labelled: BoolArray,
-    probabilities: FloatArray,
-) -> tuple[Screen, FloatArray] | None:
-    """Fit a screen, where the codebook and the development split allow one.
-
-    Returns:
-        The screen and its scores of the development sentences, shape (n,).
-    """
-    if labelled.sum() < LEAST_LABELLED or labelled.all():
-        stage.say(
-            f"no screen: the model labels {labelled.sum()} of {len(labelled)} development "
-            f"sentences in a multi_label variable; {LEAST_LABELLED} are needed"
+    if _can_screen(labelled, made.stage.say):
+        made.stage.say(f"{made.stage.folder}: screen")
+        screen = fit_screen(made)
+        scores = screen.scores(dev.sentences)
+        screen = dataclasses.replace(
+            screen,
+            labelled=np.sort(scores[labelled]),
+            others=np.sort(scores[~labelled]),
+            probabilities=probabilities[~labelled].mean(axis=0),
         )
-        return None
-    stage.say(f"{stage.folder}: screen")
-    screen = fit_screen(stage, book, columns(book))
-    scores = screen.scores(sentences)
-    screen = dataclasses.replace(
-        screen,
-        labelled=np.sort(scores[labelled]),
-        others=np.sort(scores[~labelled]),
-        probabilities=probabilities[~labelled].mean(axis=0),
+        save_screen(made.folder / BUNDLE.screen, screen)
+        outcomes = dataclasses.replace(outcomes, scores=scores)
+    save_outcomes(made.folder / BUNDLE.development, outcomes)
+
+
+def _can_screen(labelled: BoolArray, say: Say) -> bool:
+    if labelled.sum() >= LEAST_LABELLED and not labelled.all():
+        return True
+    say(
+        f"no screen: the model labels {labelled.sum()} of {len(labelled)} development "
+        f"sentences in a multi_label variable; {LEAST_LABELLED} are needed"
     )
-    return screen, scores
+    return False
 
 
-def fit_screen(stage: Stage, book: Codebook, wanted: Sequence[int]) -> Screen:
-    """Fit the linear model on the training split; its limits are still empty.
+def fit_screen(made: _Made) -> Screen:
+    """Let a linear model imitate the bundle's on the training split; its limits are still empty."""
+    from framing.model.ngrams import NgramLogits, imitate_logits, ngram_rows
 
-    Args:
-        stage: The run.
-        book: The codebook.
-        wanted: Logits of the labels that are screened for.
-
-    Returns:
-        The screen.
-    """
-    from framing.model.ngrams import NgramLogits, fit_ngrams, ngram_rows
-
+    stage, wanted = made.stage, columns(made.bundle.codebook)
     tokenizer = _tokenizer(stage)
-    train = examples(stage, tokenizer, "train")
+    train = examples(stage, tokenizer, "train").sentences
     special = sorted(tokenizer.all_special_ids)
-    pair = bool(stage.settings.context) and _has_pairs(train.sentences)
-    rows = ngram_rows(NgramLogits(book.n_logits, special, pair), train.sentences)
-    # Heads that are not screened for need no fitting.
-    screened = np.array([head.kind == "multi_label" for head in book.heads])
-    gold = LabelArray(train.gold.values, train.gold.coded & screened)
-    model = fit_ngrams(rows, gold, book, train.factors)
+    pair = bool(stage.settings.context) and _has_pairs(train)
+    rows = ngram_rows(NgramLogits(len(wanted), special, pair), train)
+    model = imitate_logits(rows, made.run(train)[:, wanted])
     nothing: FloatArray = np.empty(0)
     return Screen(
         idf=model.idf,
-        weights=model.heads.weights[:, list(wanted)],
-        bias=model.heads.bias[list(wanted)],
+        weights=model.heads.weights,
+        bias=model.heads.bias,
         special=np.array(special, dtype=np.int64),
         pair=pair,
         labelled=nothing,

@@ -1,9 +1,9 @@
 """Screening: a linear model dismisses sentences that the full one would not label.
 
 Frames are rare in large archives, and most sentences are far from any. The screen scores token
-n-grams (the same as `framing.model.ngrams`) a hundred times faster than the encoder runs. It is
-fitted on the training split; how low a score may be and still not be dismissed is read off the
-development split, where the full model's labels are known.
+n-grams (the same as `framing.model.ngrams`) a hundred times faster than the encoder runs. It
+imitates the full model's logits on the training split; how low a score may be and still not be
+dismissed is read off the development split, where the full model's labels are known.
 """
 
 from __future__ import annotations

@@ -32,6 +32,9 @@ BUCKETS = 2**17
 LEAST_SENTENCES = 2
 #: Inverse strength of the L2 penalty.
 PENALTY_C = 20.0
+#: Strength of the L2 penalty where logits of another model are learnt, and their bounds.
+IMITATION_PENALTY = 0.3
+SURE = 5.0
 #: Factor on the linear model's logits, which are too sure of themselves beside those of others.
 SCALE = 0.5
 #: Parts of the documents for the logits that the encoder is trained beside.
@@ -192,6 +195,29 @@ def fit_ngrams(
     idf = _idf(rows)
     heads = fit_separate_labels(_matrix(rows, idf), gold, book, PENALTY_C, factors)
     return NgramModel(idf, LinearHeads(SCALE * heads.weights, SCALE * heads.bias))
+
+
+def imitate_logits(rows: NgramRows, logits: FloatArray) -> NgramModel:
+    """Fit a linear model that gives the logits of another, larger one.
+
+    Least squares on logits tells sentences that are surely nothing from those that hardly are;
+    labels and probabilities do not (Ba and Caruana 2014, "Do Deep Nets Really Need to be Deep?").
+
+    Args:
+        rows: n-grams of the training sentences.
+        logits: The larger model's, shape (n, logits).
+
+    Returns:
+        The linear model of the same logits.
+    """
+    from sklearn.linear_model import Ridge
+
+    idf = _idf(rows)
+    # How far beyond certainty a logit lies is noise.
+    wanted = np.clip(logits, -SURE, SURE)
+    found = Ridge(IMITATION_PENALTY, solver="sparse_cg", tol=1e-3).fit(_matrix(rows, idf), wanted)
+    weights = np.asarray(found.coef_).reshape(wanted.shape[1], rows.size).T
+    return NgramModel(idf, LinearHeads(weights, np.asarray(found.intercept_).reshape(-1)))
 
 
 def out_of_fold_logits(

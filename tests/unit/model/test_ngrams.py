@@ -8,8 +8,10 @@ from framing.encoding import TokenizedSentence, pad
 from framing.model.ngrams import (
     CONTEXT_WEIGHT,
     SCALE,
+    SURE,
     NgramLogits,
     fit_ngrams,
+    imitate_logits,
     ngram_rows,
     out_of_fold_logits,
 )
@@ -163,3 +165,27 @@ def test_every_kind_of_head(book: Codebook) -> None:
         elif rows.any():
             best = logits[rows][:, head.slice].argmax(axis=1)
             assert (best == gold.values[rows][:, head.slice].argmax(axis=1)).all()
+
+
+def test_imitating_a_larger_model_keeps_its_order() -> None:
+    sentences, gold = study()
+    rng = np.random.default_rng(0)
+    sure = np.where(gold.values, 3.0, -3.0) + rng.normal(0, 0.5, gold.values.shape)
+    rows = ngram_rows(module(), sentences)
+    half = np.arange(len(sentences)) < len(sentences) // 2
+    model = imitate_logits(rows.take(np.flatnonzero(half)), sure[half])
+    layer = module()
+    layer.fill(model)
+    batch = pad([s for s, first in zip(sentences, half, strict=True) if not first], PAD)
+    found = layer(*(torch.from_numpy(array) for array in batch.values()))[:, 0].numpy()
+    wanted = gold.values[~half, 0]
+    assert found[wanted].min() > found[~wanted].max()
+
+
+def test_imitation_does_not_care_how_far_beyond_certainty_a_logit_lies() -> None:
+    sentences, gold = study()
+    rows = ngram_rows(module(), sentences)
+    bounded = imitate_logits(rows, np.where(gold.values, SURE, -SURE))
+    wild = imitate_logits(rows, np.where(gold.values, 90.0, -40.0))
+    assert wild.heads.weights == pytest.approx(bounded.heads.weights)
+    assert wild.heads.weights.shape == (module().buckets, 1)
