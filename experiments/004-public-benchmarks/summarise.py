@@ -1,4 +1,4 @@
-"""Write results.md: mean, interval and seeds of every variant in results.jsonl.
+"""Write results.md: every variant in results.jsonl, and the systems in systems.jsonl.
 
 python experiments/004-public-benchmarks/summarise.py
 """
@@ -58,12 +58,42 @@ def rows(results: list[dict[str, Any]]) -> Iterator[str]:
         )
 
 
+def system_rows(systems: list[dict[str, Any]]) -> Iterator[str]:
+    """A table for each benchmark: a run's model beside its baselines."""
+    for config in dict.fromkeys(s["config"] for s in systems):
+        mine = [s for s in systems if s["config"] == config]
+        figures = list(dict.fromkeys(s["figure"] for s in mine))
+        yield f"\n## {config}: one seed, beside its baselines, with 95% intervals\n"
+        yield f"| system | {' | '.join(figures)} |"
+        yield "| --- |" + " --- |" * len(figures)
+        for system in dict.fromkeys(s["system"] for s in mine):
+            cells = [interval(s) for s in mine if s["system"] == system]
+            yield f"| {system} | {' | '.join(cells)} |"
+
+
+def interval(system: dict[str, Any]) -> str:
+    """A figure with its interval."""
+    if system["value"] is None:
+        return ""
+    digits = 1 if system["high"] > 2 else 3
+    value, low, high = (f"{system[name]:.{digits}f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def read_lines(name: str) -> list[dict[str, Any]]:
+    """JSON lines of a file here, none where it is not there."""
+    path = HERE / name
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def main() -> None:
     """Write the tables."""
-    lines = (HERE / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    results = [json.loads(line) for line in lines]
+    results, systems = read_lines("results.jsonl"), read_lines("systems.jsonl")
     head = "# Results\n\nWritten by summarise.py: mean +- half of the 95% t-interval over seeds.\n"
-    (HERE / "results.md").write_text(head + "\n".join(rows(results)) + "\n", encoding="utf-8")
+    (HERE / "results.md").write_text(
+        head + "\n".join([*rows(results), *system_rows(systems)]) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
