@@ -281,7 +281,7 @@ def test_estimates_come_with_counts(
     header, prices, jobs = told[0][-3:]
     assert header.startswith("true shares, if the model errs here as on its development split (95%")
     assert prices.startswith("  topics: prices 12.0% (")
-    assert jobs.startswith("  topics: jobs cannot be estimated: of the development sentences 0")
+    assert jobs.startswith("  topics: jobs cannot be estimated: only 0 development sentences")
 
 
 def test_bundles_without_a_development_split_say_so(

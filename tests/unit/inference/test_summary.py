@@ -56,8 +56,8 @@ def test_lines(bundle: Bundle) -> None:
     )
     assert prices.startswith("  topics: prices 12.0% (")
     assert jobs == (
-        "  topics: jobs cannot be estimated: of the development sentences 0 have it, in documents: "
-        "0 (needed: 20 in 10)"
+        "  topics: jobs cannot be estimated: only 0 development sentences, in 0 documents, have it; "
+        "20 in 20 are needed"
     )
 
 
