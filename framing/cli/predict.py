@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from framing.inference.job import Engine, Job, Plan
     from framing.inference.labeller import Labeller
     from framing.inference.parts import InputPart, PartSummary
-    from framing.inference.sources import InputFile, SourceSettings
+    from framing.inference.sources import SourceSettings
     from framing.inference.summary import Summary
     from framing.records import Prediction, Sentence
 
@@ -145,9 +145,9 @@ def run(args: argparse.Namespace) -> int:
     settings = _source_settings(args)
     files = find_inputs(args.inputs, _outputs(args, job))
     bundle = load_bundle(args.model)
-    _check_development(bundle, files)
     settings = replace(settings, mark_target=bundle.settings.mark_target)
     plan = Plan(files, settings, bundle.hash, args.screen)
+    _check_development(bundle, plan)
     ending = _Ending(args, bundle)
     if job is not None:
         if job.finish_joined(plan, ending.finish) and args.html is None:
@@ -246,10 +246,10 @@ def _check_apart(args: argparse.Namespace, job: Job | None) -> None:
             )
 
 
-def _check_development(bundle: Bundle, files: Sequence[InputFile]) -> None:
+def _check_development(bundle: Bundle, plan: Plan) -> None:
     """Stop before work begins where estimates would fail at its end."""
     # Of little input nothing is lost then, and an article starts sooner.
-    large = any(file.size is None or file.size >= _LARGE for file in files)
+    large = plan.size is None or plan.size >= _LARGE
     if large and any(head.kind == "multi_label" for head in bundle.codebook.heads):
         _ = bundle.development
 

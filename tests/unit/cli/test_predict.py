@@ -430,9 +430,11 @@ def test_a_damaged_development_file_is_told_before_work(
     folder = write_tiny_bundle(tmp_path / "bundle", parse_codebook(SMALL_CODEBOOK), SMALL_WORDS)
     (folder / BUNDLE.development).write_bytes(b"no archive")
     write_manifest(folder, BUNDLE.manifest)
-    table = tmp_path / "a.csv"
-    table.write_text("text\n" + "Inflation.\n" * 10_000)
-    assert _run(folder, table) == 2
+    # Many small files make a large input.
+    tables = [tmp_path / f"{k}.csv" for k in range(10)]
+    for table in tables:
+        table.write_text("text\n" + "Inflation.\n" * 1000)
+    assert _run(folder, *tables) == 2
     assert "development.npz: not labels of a development split" in capsys.readouterr().err
     assert labelled == []
     # An article needs no estimates.
