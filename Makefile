@@ -48,7 +48,7 @@ test-fast: $(VENV)/.dev
 	$(PYTEST) -m "not slow"
 
 light: $(VENV)/.dev
-	tests/light_install.sh $(CURDIR)/$(BIN)/python
+	tests/light_install.sh "$(abspath $(BIN))/python"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

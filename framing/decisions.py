@@ -80,6 +80,32 @@ def calibrated_probabilities(
     return out
 
 
+def margins(
+    logits: NDArray[np.floating], decisions: Decisions, columns: Sequence[int]
+) -> FloatArray:
+    """How far calibrated logits lie above the boundary at which a label is decided.
+
+    scale * logit + bias - log(threshold / (1 - threshold)): 0 at the boundary, whatever the label,
+    so that unlike raw logits they can be compared from label to label.
+
+    Args:
+        logits: Shape (n, logits).
+        decisions: The fitted calibration and thresholds.
+        columns: Logits of multi_label heads.
+
+    Returns:
+        Shape (n, columns); -inf where a threshold is 1, inf where it is 0.
+    """
+    wanted = list(columns)
+    scale, bias, threshold = (
+        np.array(x)[wanted] for x in (decisions.scale, decisions.bias, decisions.threshold)
+    )
+    with np.errstate(divide="ignore"):
+        boundary = np.log(threshold) - np.log1p(-threshold)
+    out: FloatArray = logits[:, wanted].astype(np.float64) * scale + bias - boundary
+    return out
+
+
 def decide(
     probabilities: FloatArray, book: Codebook, decisions: Decisions
 ) -> list[dict[str, tuple[str, ...]]]:

@@ -16,7 +16,7 @@ from framing.arrays import BoolArray, FloatArray
 from framing.artifacts import BUNDLE, RUN, atomic_path, read_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.config import load_config
-from framing.decisions import Decisions, calibrated_probabilities, to_predictions
+from framing.decisions import Decisions, calibrated_probabilities, margins, to_predictions
 from framing.encoding import TokenizedSentence, pad
 from framing.errors import ArtifactError, OutputError
 from framing.evaluation.units import (
@@ -28,7 +28,14 @@ from framing.evaluation.units import (
 )
 from framing.export import pad_id
 from framing.inference.batching import batches
-from framing.inference.bundle import GRAPH_OUTPUT, Bundle, Parity, load_bundle, open_session
+from framing.inference.bundle import (
+    GRAPH_OUTPUT,
+    Bundle,
+    Parity,
+    load_bundle,
+    open_session,
+    refusals_told,
+)
 from framing.inference.development import columns, development_outcomes, save_outcomes
 from framing.inference.labeller import run_graph
 from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
@@ -136,13 +143,16 @@ def optimize_graph(path: Path) -> None:
     """Write a graph anew as onnxruntime fuses it, so that opening it takes less time.
 
     Only what holds for every processor is fused; the rest is left to the machine that opens it.
+
+    Raises:
+        ArtifactError: The file is no graph that can be run.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.log_severity_level = 3
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, refusals_told(path):
         options.optimized_model_filepath = str(temporary)
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
@@ -312,7 +322,11 @@ def _can_screen(labelled: BoolArray, say: Say) -> bool:
 
 
 def fit_screen(made: _Made) -> Screen:
-    """Let a linear model imitate the bundle's on the training split; its limits are still empty."""
+    """Let a linear model imitate the bundle's on the training split; its limits are still empty.
+
+    What it learns are margins: the screen takes the largest of all labels, and raw logits are not
+    alike from label to label.
+    """
     from framing.model.ngrams import NgramLogits, imitate_logits, ngram_rows
 
     stage, wanted = made.stage, columns(made.bundle.codebook)
@@ -321,7 +335,7 @@ def fit_screen(made: _Made) -> Screen:
     special = sorted(tokenizer.all_special_ids)
     pair = bool(stage.settings.context) and _has_pairs(train)
     rows = ngram_rows(NgramLogits(len(wanted), special, pair), train)
-    model = imitate_logits(rows, made.run(train)[:, wanted])
+    model = imitate_logits(rows, margins(made.run(train), made.bundle.decisions, wanted))
     nothing: FloatArray = np.empty(0)
     return Screen(
         idf=model.idf,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from framing.codebook import Codebook
     from framing.data.page import Page
     from framing.inference.bundle import Bundle
-    from framing.inference.job import Engine, Finish, Job, Plan
+    from framing.inference.job import Engine, Job, Plan
     from framing.inference.labeller import Labeller
     from framing.inference.parts import InputPart, PartSummary
     from framing.inference.sources import SourceSettings
@@ -32,6 +32,8 @@ ENGINES = ("local", "ray")
 _STDIN_FORMATS = ("text", "jsonl", "csv", "tsv")
 #: Bad rows told on standard error where there is no side file.
 _SHOWN = 20
+#: Bytes of an input that takes a while.
+_LARGE = 2**16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
 
     further = [] if args.summary is None else [args.summary]
     job = None if args.out is None else Job(args.out, kind, args.overwrite, further)
+    _check_apart(args, job)
     if job is not None:
         job.refuse_existing()
     elif args.summary is not None:
@@ -144,9 +147,12 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.model)
     settings = replace(settings, mark_target=bundle.settings.mark_target)
     plan = Plan(files, settings, bundle.hash, args.screen)
+    _check_development(bundle, plan)
+    ending = _Ending(args, bundle)
     if job is not None:
-        if job.finish_joined(plan, _finish(args, bundle)) and args.html is None:
-            print(f"{args.out}: was done already", file=sys.stderr)
+        if job.finish_joined(plan, ending.finish) and args.html is None:
+            _tell([f"{args.out}: was done already"])
+            ending.tell(str(job.bad))
             return 0
         # The file of a job that was stopped in its last step is an output like any other now.
         job.refuse_existing()
@@ -154,8 +160,8 @@ def run(args: argparse.Namespace) -> int:
     if labeller.screen is not None:
         print(labeller.screen.promise(args.screen), file=sys.stderr)
     if job is not None:
-        return _run_job(args, job, plan, labeller)
-    return _run_stream(args, kind, plan, labeller)
+        return _run_job(job, plan, labeller, ending)
+    return _run_stream(kind, plan, labeller, ending)
 
 
 def _outputs(args: argparse.Namespace, job: Job | None) -> list[Path]:
@@ -164,17 +170,44 @@ def _outputs(args: argparse.Namespace, job: Job | None) -> list[Path]:
     return [path for path in files if path is not None]
 
 
-def _finish(args: argparse.Namespace, bundle: Bundle) -> Finish:
-    """Writes the summary of all that was labelled, if it is wanted."""
+class _Ending:
+    """What comes after the last sentence: the summary is made, written if wanted, and told.
 
-    def finish(totals: PartSummary) -> None:
+    Args:
+        args: Of the command.
+        bundle: What labels.
+    """
+
+    def __init__(self, args: argparse.Namespace, bundle: Bundle) -> None:
+        self.args = args
+        self.bundle = bundle
+        self.summary: Summary | None = None
+
+    def finish(self, totals: PartSummary) -> None:
+        """Make the summary of all that was labelled, and write it if it is wanted."""
         from framing.inference.summary import summarize_work, write_summary
 
+        args = self.args
+        self.summary = summarize_work(totals, self.bundle, args.screen)
         if args.summary is not None:
-            summary = summarize_work(totals, bundle, args.screen)
-            write_summary(args.summary, summary, args.overwrite)
+            write_summary(args.summary, self.summary, args.overwrite)
 
-    return finish
+    def tell(self, bad: str, *, table: bool = False) -> None:
+        """Say what was done.
+
+        Args:
+            bad: File of rows that could not be read; "" where there is none.
+            table: The counts stand below a table already.
+        """
+        from framing.inference.summary import estimate_lines
+
+        if self.summary is None:
+            return
+        if not table:
+            _report(self.args, self.summary, bad)
+        elif self.args.summary is not None:
+            _tell([f"summary -> {self.args.summary}"])
+        _tell(estimate_lines(self.summary))
 
 
 def _checked_outputs(args: argparse.Namespace) -> Format:
@@ -182,18 +215,43 @@ def _checked_outputs(args: argparse.Namespace) -> Format:
     kind: Format = args.format or (format_of(args.out) if args.out else "jsonl")
     if args.out is None and kind == "parquet":
         raise OutputError("--format parquet: Parquet goes to a file only; name it with --out")
-    outputs = {name: getattr(args, name) for name in ("out", "html", "summary")}
-    outputs = {name: path for name, path in outputs.items() if path is not None}
-    for first, second in itertools.combinations(outputs, 2):
-        if outputs[first].resolve() == outputs[second].resolve():
-            raise OutputError(
-                f"--{first} and --{second} both name {outputs[first]}; name two files"
-            )
-    for path in outputs.values():
+    for path in _named_outputs(args).values():
         _check_place(path)
     if args.html is not None:
         refuse_existing(args.html, args.overwrite)
     return kind
+
+
+def _named_outputs(args: argparse.Namespace) -> dict[str, Path]:
+    """Option -> the file that it names."""
+    outputs = {f"--{name}": getattr(args, name) for name in ("out", "html", "summary")}
+    return {name: path for name, path in outputs.items() if path is not None}
+
+
+def _check_apart(args: argparse.Namespace, job: Job | None) -> None:
+    """Stop before work begins where one output would be written over another."""
+    outputs = _named_outputs(args)
+    for first, second in itertools.combinations(outputs, 2):
+        if outputs[first].resolve() == outputs[second].resolve():
+            raise OutputError(f"{first} and {second} both name {outputs[first]}; name two files")
+    if job is None:
+        return
+    bad, folder = job.bad.resolve(), job.folder.resolve()
+    for name, path in outputs.items():
+        if path.resolve() == bad:
+            raise OutputError(f"{name}: {path} is for the bad rows of --out; name another file")
+        if path.resolve().is_relative_to(folder):
+            raise OutputError(
+                f"{name}: {path} is for the unfinished work of --out; name another file"
+            )
+
+
+def _check_development(bundle: Bundle, plan: Plan) -> None:
+    """Stop before work begins where estimates would fail at its end."""
+    # Of little input nothing is lost then, and an article starts sooner.
+    large = plan.size is None or plan.size >= _LARGE
+    if large and any(head.kind == "multi_label" for head in bundle.codebook.heads):
+        _ = bundle.development
 
 
 def _check_place(path: Path) -> None:
@@ -255,24 +313,21 @@ class _Kept:
         self.labelled += zip(part.sentences, predictions, strict=True)
 
 
-def _run_job(args: argparse.Namespace, job: Job, plan: Plan, labeller: Labeller) -> int:
+def _run_job(job: Job, plan: Plan, labeller: Labeller, ending: _Ending) -> int:
     """Label to a file."""
     from framing.inference.progress import Progress
-    from framing.inference.summary import estimate_lines, summarize_work
 
-    bundle = labeller.bundle
+    args, bundle = ending.args, labeller.bundle
     kept = None if args.html is None else _Kept()
     progress = Progress(sys.stderr, plan.size)
     try:
-        engine, finish = _engine(args, labeller, kept), _finish(args, bundle)
-        totals = job.run(plan, engine, bundle.codebook, progress, finish)
+        engine = _engine(args, labeller, kept)
+        job.run(plan, engine, bundle.codebook, progress, ending.finish)
     finally:
         progress.close()
     if kept is not None:
         _write_view(args.html, kept, bundle)
-    summary = summarize_work(totals, bundle, args.screen)
-    _report(args, summary, str(job.bad))
-    _tell(estimate_lines(summary))
+    ending.tell(str(job.bad))
     return 0
 
 
@@ -287,12 +342,11 @@ def _engine(args: argparse.Namespace, labeller: Labeller, kept: _Kept | None) ->
     return LocalEngine(labeller, None if kept is None else kept.watch)
 
 
-def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: Labeller) -> int:
+def _run_stream(kind: Format, plan: Plan, labeller: Labeller, ending: _Ending) -> int:
     """Label to standard output: rows as they come, or a table at the end."""
     from framing.inference.parts import label_part, read_bad, read_summary, total
-    from framing.inference.summary import estimate_lines, summarize_work
 
-    bundle = labeller.bundle
+    args, bundle = ending.args, labeller.bundle
     table = args.format is None and args.html is None and sys.stdout.isatty()
     silent = table or (args.html is not None and args.format is None)
     kept = _Kept() if table or args.html is not None else None
@@ -312,11 +366,8 @@ def _run_stream(args: argparse.Namespace, kind: Format, plan: Plan, labeller: La
         _print_table(kept, bundle.codebook, totals.left_out)
     if kept is not None and args.html is not None:
         _write_view(args.html, kept, bundle)
-    _finish(args, bundle)(totals)
-    summary = summarize_work(totals, bundle, args.screen)
-    if not table:
-        _report(args, summary, "")
-    _tell(estimate_lines(summary))
+    ending.finish(totals)
+    ending.tell("", table=table)
     return 0
 
 

@@ -21,15 +21,15 @@ from framing.metrics.prevalence import detection_rates, true_prevalence
 
 METHOD = (
     "Rogan and Gladen (1978), (q - fpr) / (tpr - fpr) cut off at 0 and 1; percentile interval over "
-    "resampled development documents, one with half a sentence of each outcome added, and Jeffreys "
+    "resampled development documents, one with a sentence of each outcome added, and Jeffreys "
     "draws of q"
 )
 #: Of each outcome, in a document that is added to those drawn from.
-_ADDED = 0.5
+_ADDED = 1.0
 #: Development sentences with a label, and without it, below which its rates mean little.
 LEAST_SENTENCES = 20
 #: Documents in which these must stand: percentile intervals from a few are too narrow.
-LEAST_DOCUMENTS = 10
+LEAST_DOCUMENTS = 20
 #: What tpr - fpr must surely exceed. An error of q or fpr is divided by it.
 LEAST_DIFFERENCE = 0.1
 
@@ -68,12 +68,13 @@ def estimate_prevalence(
 
     Two things are uncertain. Which documents the development split happens to hold: they are drawn
     with replacement, each with all its sentences (see `framing.evaluation.bootstrap`). To them a
-    document is added with half a sentence of each outcome, or else a model without a false alarm
-    in a small split would be taken for one that never gives any; the estimate itself is made
+    document is added with one sentence of each outcome, or else a model with no false alarm or few
+    in a small split would be taken for one that hardly ever gives any; the estimate itself is made
     without it. And how many of the sentences a model with just these rates happens to label: q is
     drawn from Beta(k + 1/2, n - k + 1/2), k of n sentences being labelled (Jeffreys; Brown, Cai and
     DasGupta 2001, "Interval Estimation for a Binomial Proportion"). The labelled sentences are
-    taken as independent, since totals do not tell which stand in one document.
+    taken as independent, since totals do not tell which stand in one document. Each label has
+    draws of its own, so that its interval does not depend on how often others are given.
 
     Args:
         development: Outcomes on the development split, shape (documents, labels).
@@ -86,8 +87,13 @@ def estimate_prevalence(
     Returns:
         One estimate a label.
     """
-    tpr, fpr = detection_rates(_resampled(development, resamples, rng))
-    shares = true_prevalence(_shares(labelled, sentences, resamples, rng), tpr, fpr)
+    of_documents, *of_labels = rng.spawn(1 + len(labelled))
+    tpr, fpr = detection_rates(_resampled(development, resamples, of_documents))
+    drawn = [
+        _shares(int(k), sentences, resamples, of_label)
+        for k, of_label in zip(labelled, of_labels, strict=True)
+    ]
+    shares = true_prevalence(np.stack(drawn, axis=1), tpr, fpr)
     return [
         _estimate(
             _Figures(int(labelled[k]), shares[:, k], tpr[:, k], fpr[:, k]), missing, confidence
@@ -120,45 +126,54 @@ def _resampled(development: Counts, resamples: int, rng: np.random.Generator) ->
     return Counts(*np.split(totals, len(parts), axis=1))
 
 
-def _shares(
-    labelled: IndexArray, sentences: int, resamples: int, rng: np.random.Generator
-) -> FloatArray:
-    """Labelled shares and their draws, shape (1 + resamples, labels)."""
-    drawn = rng.beta(labelled + 0.5, sentences - labelled + 0.5, size=(resamples, len(labelled)))
-    return np.vstack([labelled / sentences, drawn])
+def _shares(labelled: int, sentences: int, resamples: int, rng: np.random.Generator) -> FloatArray:
+    """The labelled share of one label and its draws, shape (1 + resamples,)."""
+    drawn = rng.beta(labelled + 0.5, sentences - labelled + 0.5, size=resamples)
+    return np.append(labelled / sentences, drawn)
 
 
 def _too_few(development: Counts) -> Iterator[str]:
     """Why development sentences are too few for a label's rates, "" where not; label by label."""
-    kinds = (("have", development.tp + development.fn), ("lack", development.fp + development.tn))
+    kinds = (
+        (("has", "have"), development.tp + development.fn),
+        (("lacks", "lack"), development.fp + development.tn),
+    )
     for k in range(development.tp.shape[1]):
-        notes = (_too_few_of(what, by_document[:, k]) for what, by_document in kinds)
+        notes = (_too_few_of(verb, by_document[:, k]) for verb, by_document in kinds)
         yield next(filter(None, notes), "")
 
 
-def _too_few_of(what: str, by_document: FloatArray) -> str:
+def _too_few_of(verb: tuple[str, str], by_document: FloatArray) -> str:
     sentences, documents = int(by_document.sum()), int((by_document > 0).sum())
     if sentences >= LEAST_SENTENCES and documents >= LEAST_DOCUMENTS:
         return ""
     return (
-        f"of the development sentences {sentences:,} {what} it, in documents: {documents:,} "
-        f"(needed: {LEAST_SENTENCES} in {LEAST_DOCUMENTS})"
+        f"only {_number(sentences, 'development sentence')}, in {_number(documents, 'document')}, "
+        f"{verb[sentences != 1]} it; {LEAST_SENTENCES} in {LEAST_DOCUMENTS} are needed"
     )
 
 
-def _too_alike(figures: _Figures, confidence: float) -> str:
-    """Why the rates are too much alike; "" where they are not."""
-    low = percentile_interval(figures.tpr - figures.fpr, confidence).low
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _too_close(figures: _Figures, confidence: float) -> str:
+    """Why the rates do not surely lie far enough apart; "" where they do."""
+    differences = figures.tpr - figures.fpr
+    low = percentile_interval(differences, confidence).low
     if low is not None and low > LEAST_DIFFERENCE:
         return ""
+    why = "how far these lie apart is too uncertain"
+    if differences[0] <= LEAST_DIFFERENCE:
+        why = f"the first must be more than {100 * LEAST_DIFFERENCE:.0f} points higher"
     return (
         f"on the development split the model gives it to {figures.tpr[0]:.0%} of the sentences "
-        f"that have it and to {figures.fpr[0]:.0%} of those that lack it, which is too much alike"
+        f"that have it and to {figures.fpr[0]:.0%} of those that lack it; {why}"
     )
 
 
 def _estimate(figures: _Figures, missing: str, confidence: float) -> Estimate:
-    note = missing or _too_alike(figures, confidence)
+    note = missing or _too_close(figures, confidence)
     rates = _known(figures.tpr[0]), _known(figures.fpr[0])
     if note:
         return Estimate(None, None, None, *rates, note)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -291,17 +293,29 @@ def open_session(graph: Path) -> InferenceSession:
         ArtifactError: The file is no graph that can be run.
     """
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as native
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
     options.inter_op_num_threads = 1
     # Errors reach the user as exceptions; warnings of the optimiser help nobody.
     options.log_severity_level = 3
-    try:
+    with refusals_told(graph):
         return onnxruntime.InferenceSession(
             str(graph), sess_options=options, providers=["CPUExecutionProvider"]
         )
+
+
+@contextlib.contextmanager
+def refusals_told(graph: Path) -> Iterator[None]:
+    """Tell what onnxruntime refuses as an error of a graph's file.
+
+    Raises:
+        ArtifactError: The file is no graph that can be run.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as native
+
+    try:
+        yield
     except (
         native.Fail,
         native.InvalidArgument,

@@ -7,7 +7,6 @@ variables; only these are counted among all sentences.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framing.arrays import BoolArray, FloatArray, LabelArray
-from framing.artifacts import atomic_path
 from framing.codebook import Codebook
 from framing.decisions import Decisions
 from framing.errors import ArtifactError
+from framing.inference.stored import load_arrays, save_arrays
 from framing.metrics import Counts
 
 _ARRAYS = ("document", "coded", "gold", "labelled", "scores")
@@ -117,8 +116,7 @@ def save_outcomes(path: Path, outcomes: Outcomes) -> None:
     arrays["document"] = outcomes.document.astype(np.int32)
     # As the screen's limits are kept, so that both fall on the same side of one.
     arrays["scores"] = outcomes.scores.astype(np.float32)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    save_arrays(path, arrays)
 
 
 def load_outcomes(path: Path, book: Codebook) -> Outcomes:
@@ -134,13 +132,7 @@ def load_outcomes(path: Path, book: Codebook) -> Outcomes:
     Raises:
         ArtifactError: The file holds something else, or does not fit the codebook.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in _ARRAYS}
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ArtifactError(
-            f"{path}: not labels of a development split: {error}; export the run again"
-        ) from None
+    arrays = load_arrays(path, _ARRAYS, "labels of a development split")
     _check_shapes(path, arrays, book)
     return Outcomes(
         document=arrays["document"].astype(np.int64),

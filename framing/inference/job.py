@@ -277,7 +277,7 @@ class Job:
         record = self.folder / JOB.record
         wanted = plan.to_dict()
         if self._is_joined():
-            _clear(self.folder)
+            self._open_again(wanted)
         # Another process may have finished since this was looked at first.
         self.refuse_existing()
         if self._is_ours(self.bad):
@@ -292,6 +292,17 @@ class Job:
             leftover.unlink()
         if not record.exists():
             write_json(record, wanted)
+
+    def _open_again(self, wanted: Mapping[str, Any]) -> None:
+        """Make unfinished work of a job that was stopped after its last part.
+
+        What it has labelled stays where the plan is the same, as of any unfinished work: that its
+        input is the same too is seen when it is read again.
+        """
+        if _read_record(self.folder / JOB.record, lenient=True) == wanted:
+            (self.folder / JOB.done).unlink()
+        else:
+            _clear(self.folder)
 
     def _done(self) -> frozenset[int]:
         return frozenset(JOB.number(path) for path in self.folder.glob(JOB.parts))

@@ -2,13 +2,14 @@
 
 Frames are rare in large archives, and most sentences are far from any. The screen scores token
 n-grams (the same as `framing.model.ngrams`) a hundred times faster than the encoder runs. It
-imitates the full model's logits on the training split; how low a score may be and still not be
-dismissed is read off the development split, where the full model's labels are known.
+imitates on the training split how far the full model's calibrated logits lie above the thresholds
+of their labels (`framing.decisions.margins`), so that labels can be compared; how low a score may
+be and still not be dismissed is read off the development split, where the full model's labels are
+known.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framing.arrays import BoolArray, FloatArray
-from framing.artifacts import atomic_path
 from framing.encoding import TokenizedSentence, pad
-from framing.errors import ArtifactError
+from framing.inference.stored import load_arrays, save_arrays
 
 IntArray = NDArray[np.int64]
 
@@ -62,7 +62,7 @@ class Screen:
     probabilities: FloatArray
 
     def scores(self, tokens: Sequence[TokenizedSentence]) -> FloatArray:
-        """The largest of the labels' logits for each sentence, shape (n,)."""
+        """The largest of the labels' margins for each sentence, shape (n,)."""
         out = np.zeros(len(tokens))
         for start in range(0, len(tokens), _BATCH):
             batch = pad(tokens[start : start + _BATCH], 0)
@@ -74,8 +74,8 @@ class Screen:
         values = factors * self.idf[buckets]
         length = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
         values /= np.maximum(length, 1e-6)
-        logits = np.einsum("nk,nkl->nl", values, self.weights[buckets]) + self.bias
-        out: FloatArray = logits.max(axis=1)
+        margins = np.einsum("nk,nkl->nl", values, self.weights[buckets]) + self.bias
+        out: FloatArray = margins.max(axis=1)
         return out
 
     def limit(self, recall: float) -> float:
@@ -141,8 +141,7 @@ def save_screen(path: Path, screen: Screen) -> None:
     arrays: dict[str, Any] = {name: np.asarray(getattr(screen, name)) for name in _ARRAYS}
     # Half the size; a screen's scores need no more than seven digits.
     small = {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in arrays.items()}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **small)
+    save_arrays(path, small)
 
 
 def load_screen(path: Path) -> Screen:
@@ -151,11 +150,7 @@ def load_screen(path: Path) -> Screen:
     Raises:
         ArtifactError: The file is no screen.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in _ARRAYS}
-    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ArtifactError(f"{path}: not a screen: {error}; export the run again") from None
+    arrays = load_arrays(path, _ARRAYS, "a screen")
     pair = bool(arrays.pop("pair"))
     special = arrays.pop("special").astype(np.int64)
     floats = {name: array.astype(np.float64) for name, array in arrays.items()}

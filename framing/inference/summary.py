@@ -120,14 +120,14 @@ class Summary:
     note: str
 
     def to_json(self) -> str:
-        """As JSON text, shares and rates with six digits."""
+        """As JSON text, shares and rates with six significant digits."""
         fields = {"format": FORMAT, "version": __version__, **asdict(self)}
         return json_text(_rounded(fields))
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, _DIGITS)
+        return float(f"{value:.{_DIGITS}g}")
     if isinstance(value, dict):
         return {name: _rounded(inner) for name, inner in value.items()}
     return [_rounded(inner) for inner in value] if isinstance(value, (list, tuple)) else value
@@ -226,7 +226,7 @@ def count_lines(summary: Summary) -> Iterator[str]:
     for head in summary.heads:
         # Heads of a label that nothing has, and those of nothing but screened sentences, are mute.
         if head.sentences:
-            shares = (f"{x.label} {x.count:,} ({x.share or 0:.1%})" for x in head.labels)
+            shares = (f"{x.label} {x.count:,} ({_percent(x.share or 0)})" for x in head.labels)
             yield f"  {head.head}: {', '.join(shares)}"
 
 
@@ -252,7 +252,16 @@ def _estimate_text(found: Estimate) -> str:
     if found.share is None:
         return f"cannot be estimated: {found.note}"
     note = f"; {found.note}" if found.note else ""
-    return f"{found.share:.1%} ({found.low:.1%} to {found.high:.1%}){note}"
+    low, high = _percent(found.low or 0), _percent(found.high or 0)
+    return f"{_percent(found.share)} ({low} to {high}){note}"
+
+
+def _percent(share: float) -> str:
+    """One decimal, below 1% two significant digits: of rare labels the first would say nothing."""
+    percent = 100 * share
+    # As rounded to two digits: 0.996 has the exponent of 1.0.
+    exponent = int(f"{percent:.1e}".partition("e")[2]) if percent else 0
+    return f"{percent:.{max(1, 1 - exponent)}f}%"
 
 
 def write_summary(path: Path, summary: Summary, overwrite: bool) -> None:

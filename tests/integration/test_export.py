@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
+import onnxruntime
 import pytest
 
 import framing
@@ -14,9 +16,10 @@ from framing.arrays import gold_array, label_array
 from framing.artifacts import BUNDLE, RUN, read_json
 from framing.cli.main import main
 from framing.config import load_config
-from framing.errors import DataError
-from framing.inference.bundle import load_bundle
-from framing.inference.labeller import Labeller
+from framing.encoding import tokenize
+from framing.errors import ArtifactError, DataError
+from framing.inference.bundle import GRAPH_OUTPUT, load_bundle
+from framing.inference.labeller import Labeller, run_graph
 from framing.study import load_study
 
 NEW = "the minister says inflation hurts people"
@@ -27,11 +30,23 @@ ABSENT = ("torch", "transformers", "datasets", "evaluate", "sklearn", "scipy", "
 @pytest.fixture(scope="module")
 def bundle(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "bundle"
+    optimize = release.optimize_graph
+
+    def keep(path: Path) -> None:
+        shutil.copy(path, _unfused(out))
+        optimize(path)
+
     with pytest.MonkeyPatch.context() as patch:
         # The study's development split has two dozen sentences.
         patch.setattr(release, "LEAST_LABELLED", 5)
+        patch.setattr(release, "optimize_graph", keep)
         assert main(["export", str(study / "runs" / "own"), "--out", str(out)]) == 0
     return out
+
+
+def _unfused(bundle: Path) -> Path:
+    """Where the bundle's int8 graph is kept as it was before it was fused."""
+    return bundle.with_name("unfused.onnx")
 
 
 def test_the_bundle_says_what_it_loses(bundle: Path, run_folder: Path) -> None:
@@ -46,6 +61,39 @@ def test_the_bundle_says_what_it_loses(bundle: Path, run_folder: Path) -> None:
     assert opened.screen is not None
     graph = load_bundle(run_folder).folder / BUNDLE.graph
     assert (bundle / BUNDLE.graph).read_bytes() != graph.read_bytes()
+
+
+def test_int8_graphs_are_stored_fused(bundle: Path) -> None:
+    fused, before = (
+        [node.op_type for node in onnx.load(path).graph.node]
+        for path in (bundle / BUNDLE.graph, _unfused(bundle))
+    )
+    assert "SkipLayerNormalization" in fused
+    assert "SkipLayerNormalization" not in before
+    assert len(fused) < len(before)
+
+
+def test_fusing_keeps_the_logits(bundle: Path, run_folder: Path) -> None:
+    opened = load_bundle(bundle)
+    sentences = load_study(load_config(run_folder / RUN.config)).split("dev")
+    tokens = tokenize(opened.tokenizer, sentences, opened.input_settings)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = onnxruntime.InferenceSession(str(_unfused(bundle)), options)
+    expected, found = (
+        run_graph(session, GRAPH_OUTPUT, tokens, opened.settings)
+        for session in (plain, opened.session)
+    )
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_graph_that_cannot_be_fused(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"no graph")
+    with pytest.raises(ArtifactError, match=r"model\.onnx: not a graph that can be run"):
+        release.optimize_graph(path)
+    assert path.read_bytes() == b"no graph"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_sentence_is_labelled_the_same_alone_and_among_others(bundle: Path) -> None:

@@ -3,7 +3,13 @@ import pytest
 
 from framing.arrays import label_array, probability_array
 from framing.codebook import Codebook
-from framing.decisions import Decisions, calibrated_probabilities, decide, to_predictions
+from framing.decisions import (
+    Decisions,
+    calibrated_probabilities,
+    decide,
+    margins,
+    to_predictions,
+)
 from framing.errors import DataError
 
 
@@ -28,6 +34,28 @@ def test_extreme_logits_do_not_overflow(book: Codebook) -> None:
     p = calibrated_probabilities(logits, book, Decisions.identity(10))
     assert np.isfinite(p).all()
     assert p[0, :2].tolist() == [1.0, 0.0]
+
+
+def test_margins_by_hand() -> None:
+    decisions = Decisions((1.0, 2.0, 0.5), (0.0, -1.0, 3.0), (0.5, 0.75, 0.2))
+    found = margins(np.array([[1.0, 1.0, 1.0]]), decisions, [1, 2])
+    # Odds of 3 to 1 and of 1 to 4 at the boundaries.
+    assert found[0] == pytest.approx([2 - 1 - np.log(3), 0.5 + 3 + np.log(4)])
+
+
+def test_margins_are_zero_where_labels_are_decided(book: Codebook) -> None:
+    rng = np.random.default_rng(0)
+    scale, bias, threshold = rng.uniform(0.3, 2, 10), rng.normal(size=10), rng.uniform(size=10)
+    decisions = Decisions(tuple(scale), tuple(bias), tuple(threshold))
+    logits = rng.normal(0, 3, (500, 10))
+    labels = decide(calibrated_probabilities(logits, book, decisions), book, decisions)
+    expected = [[label in row["topics"] for label in ("prices", "jobs")] for row in labels]
+    assert (margins(logits, decisions, [0, 1]) >= 0).tolist() == expected
+
+
+def test_margins_of_thresholds_that_decide_all_or_nothing() -> None:
+    decisions = Decisions((1.0,) * 2, (0.0,) * 2, (0.0, 1.0))
+    assert margins(np.zeros((1, 2)), decisions, [0, 1]).tolist() == [[np.inf, -np.inf]]
 
 
 def test_decisions_follow_thresholds_and_conditions(book: Codebook) -> None:

@@ -106,8 +106,12 @@ def test_estimates_below_a_table(
             return True
 
     monkeypatch.setattr(sys, "stdout", Terminal())
-    assert _run(measured, archive) == 0
-    assert capsys.readouterr().err.splitlines()[1].startswith("  topics: prices 12.0% (")
+    summary = archive.with_suffix(".summary")
+    assert _run(measured, archive, "--summary", summary) == 0
+    first, _, prices, _ = capsys.readouterr().err.splitlines()
+    assert first == f"summary -> {summary}"
+    assert prices.startswith("  topics: prices 12.0% (")
+    assert json.loads(summary.read_text())["sentences"] == 200
 
 
 def test_columns_can_be_named(
@@ -145,6 +149,12 @@ def test_overwriting(bundle: Path, article: Path, tmp_path: Path) -> None:
         (["--out", "x.xlsx"], "expected an output that ends in .jsonl, .ndjson, .csv"),
         (["--out", "x.csv", "--html", "x.csv"], "--out and --html both name x.csv"),
         (["--html", "x.h", "--summary", "./x.h"], "--html and --summary both name x.h"),
+        (["--out", "x.csv", "--summary", "y/../x.csv"], "--out and --summary both name x.csv"),
+        (["--out", "x.csv", "--summary", "./x.csv.bad.jsonl"], "is for the bad rows of --out"),
+        (["--out", "x.csv", "--html", "x.csv.bad.jsonl"], "is for the bad rows of --out"),
+        (["--out", "x.csv", "--summary", "x.csv.parts"], "is for the unfinished work of --out"),
+        (["--out", "x.csv", "--summary", "x.csv.parts/s"], "--summary: x.csv.parts/s is for the"),
+        (["--out", "x.csv", "--html", "x.csv.parts/a/b"], "--html: x.csv.parts/a/b is for the unf"),
         (["--summary", "."], "is a folder; name a file in it"),
         (["--column", "id"], "--column: expected FIELD=NAME, found 'id'"),
         (["--column", "idd=x"], "Did you mean 'id'?"),
@@ -163,10 +173,13 @@ def test_mistakes_in_options(
     article: Path,
     arguments: list[str],
     message: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(article.parent)
     assert _run(bundle, article, *arguments) == 2
     assert message in capsys.readouterr().err
+    assert list(article.parent.iterdir()) == [article]
 
 
 def test_other_processes_cannot_read_standard_input(
@@ -281,7 +294,7 @@ def test_estimates_come_with_counts(
     header, prices, jobs = told[0][-3:]
     assert header.startswith("true shares, if the model errs here as on its development split (95%")
     assert prices.startswith("  topics: prices 12.0% (")
-    assert jobs.startswith("  topics: jobs cannot be estimated: of the development sentences 0")
+    assert jobs.startswith("  topics: jobs cannot be estimated: only 0 development sentences")
 
 
 def test_bundles_without_a_development_split_say_so(
@@ -346,7 +359,13 @@ def test_a_summary_after_a_stop_in_the_last_step(
         assert _run(measured, archive, "--out", out, "--summary", path) == 130
     capsys.readouterr()
     assert _run(measured, archive, "--out", out, "--summary", path) == 0
-    assert "was done already" in capsys.readouterr().err
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == [
+        f"{out}: was done already",
+        f"labelled 200 sentences -> {out}, {path}",
+        "  topics: prices 28 (14.0%), jobs 0 (0.0%)",
+    ]
+    assert lines[-2].startswith("  topics: prices 12.0% (")
     assert path.read_bytes() == whole.read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "archive.jsonl",
@@ -354,6 +373,73 @@ def test_a_summary_after_a_stop_in_the_last_step(
         "s.json",
         "whole.json",
     ]
+
+
+@pytest.fixture
+def labelled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many sentences each call of the labeller was given."""
+    calls: list[int] = []
+    label = Labeller.label
+
+    def noted(labeller: Labeller, sentences: Sequence[Sentence]) -> list[Prediction]:
+        calls.append(len(sentences))
+        return label(labeller, sentences)
+
+    monkeypatch.setattr(Labeller, "label", noted)
+    return calls
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_overwriting_after_a_summary_that_could_not_be_written(
+    measured: Path,
+    archive: Path,
+    tmp_path: Path,
+    changed: bool,
+    labelled: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, whole, path = tmp_path / "out.jsonl", tmp_path / "whole.jsonl", tmp_path / "s.json"
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("framing.inference.summary.write_text", full)
+        assert _run(measured, archive, "--out", out, "--summary", path) == 2
+    assert "No space left on device; mend this" in capsys.readouterr().err
+    path.write_text("mine")
+    assert _run(measured, archive, "--out", out, "--summary", path) == 2
+    assert f"{path}: exists already" in capsys.readouterr().err
+    assert labelled == [200]
+    if changed:
+        archive.write_text(archive.read_text().replace("Fine.", "Unemployment."))
+    assert _run(measured, archive, "--out", out, "--summary", path, "--overwrite") == 0
+    # What was labelled is good for the same input only.
+    assert labelled == [200, 200] if changed else [200]
+    counts = [x["count"] for x in json.loads(path.read_text())["heads"][0]["labels"]]
+    assert counts == ([28, 172] if changed else [28, 0])
+    assert _run(measured, archive, "--out", whole) == 0
+    assert out.read_bytes() == whole.read_bytes()
+    assert not Path(f"{out}.parts").exists()
+
+
+def test_a_damaged_development_file_is_told_before_work(
+    tmp_path: Path, labelled: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_tiny_bundle(tmp_path / "bundle", parse_codebook(SMALL_CODEBOOK), SMALL_WORDS)
+    (folder / BUNDLE.development).write_bytes(b"no archive")
+    write_manifest(folder, BUNDLE.manifest)
+    # Many small files make a large input.
+    tables = [tmp_path / f"{k}.csv" for k in range(10)]
+    for table in tables:
+        table.write_text("text\n" + "Inflation.\n" * 1000)
+    assert _run(folder, *tables) == 2
+    assert "development.npz: not labels of a development split" in capsys.readouterr().err
+    assert labelled == []
+    # An article needs no estimates.
+    table.write_text("text\nInflation.\n")
+    assert _run(folder, table) == 0
 
 
 def test_a_row_with_a_wrong_place_of_the_target(tmp_path: Path) -> None:
@@ -420,7 +506,8 @@ def test_no_model(tmp_path: Path, article: Path, capsys: pytest.CaptureFixture[s
 
 def test_heavy_packages_stay_out(measured: Path, archive: Path, tmp_path: Path) -> None:
     heavy = (
-        "torch transformers datasets evaluate sklearn pandas pyarrow matplotlib jinja2 pydantic ray"
+        "torch transformers datasets evaluate sklearn scipy pandas pyarrow matplotlib jinja2 "
+        "pydantic ray"
     )
     code = (
         "import sys; from framing.cli.main import main; status = main(sys.argv[2:]); "

@@ -10,15 +10,19 @@ TPR, FPR = 0.8, 0.02
 
 
 def development(
-    rng: np.random.Generator, share: float = 0.15, documents: int = 150, each: int = 12
+    rng: np.random.Generator,
+    share: float = 0.15,
+    documents: int = 150,
+    each: int = 12,
+    fpr: float = FPR,
 ) -> Counts:
     """Outcomes of a model with these rates, by document, of one label."""
     true = rng.random((documents, each)) < rng.beta(1, 1 / share - 1, (documents, 1))
-    return _counts(true, _labelled(true, rng))
+    return _counts(true, _labelled(true, rng, fpr))
 
 
-def _labelled(true: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    found: np.ndarray = rng.random(true.shape) < np.where(true, TPR, FPR)
+def _labelled(true: np.ndarray, rng: np.random.Generator, fpr: float = FPR) -> np.ndarray:
+    found: np.ndarray = rng.random(true.shape) < np.where(true, TPR, fpr)
     return found
 
 
@@ -30,6 +34,12 @@ def _counts(true: np.ndarray, labelled: np.ndarray) -> Counts:
 def plain(tp: int, fp: int, fn: int, tn: int, documents: int = 20) -> Counts:
     """The same outcomes in every document."""
     return Counts(*(np.full((documents, 1), float(x)) for x in (tp, fp, fn, tn)))
+
+
+def uncertain() -> Counts:
+    """Rates that lie far apart for the sake of one document: elsewhere nothing is found."""
+    cells = ([38] + [0] * 19, [1] * 20, [2] + [3] * 19, [19] * 20)
+    return Counts(*(np.array(cell, dtype=float)[:, None] for cell in cells))
 
 
 def estimate(counts: Counts, labelled: int, sentences: int, resamples: int = 400) -> Estimate:
@@ -44,19 +54,32 @@ def estimate(counts: Counts, labelled: int, sentences: int, resamples: int = 400
     return found
 
 
-@pytest.mark.parametrize(("share", "sentences"), [(0.05, 200), (0.05, 20_000), (0.4, 2_000)])
-def test_intervals_hold_the_truth_as_often_as_they_say(share: float, sentences: int) -> None:
+def coverage(share: float, sentences: int, documents: int, fpr: float) -> float:
+    """How often intervals hold the truth, in 200 repetitions."""
     rng = np.random.default_rng(5)
     inside = []
     for _ in range(200):
         true = rng.random((1, sentences)) < share
-        labelled = int(_labelled(true, rng).sum())
-        found = estimate(development(rng), labelled, sentences, resamples=200)
+        labelled = int(_labelled(true, rng, fpr).sum())
+        counts = development(rng, documents=documents, fpr=fpr)
+        found = estimate(counts, labelled, sentences, resamples=200)
         assert found.low is not None
         assert found.high is not None
         inside.append(found.low <= true.mean() <= found.high)
+    return float(np.mean(inside))
+
+
+@pytest.mark.parametrize(("share", "sentences"), [(0.05, 200), (0.05, 20_000), (0.4, 2_000)])
+def test_intervals_hold_the_truth_as_often_as_they_say(share: float, sentences: int) -> None:
     # Three standard errors below 95%; above, the draws of q count the input's chance twice.
-    assert np.mean(inside) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200)
+    least = 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200)
+    assert coverage(share, sentences, documents=150, fpr=FPR) > least
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01])
+def test_intervals_hold_the_truth_after_hardly_a_false_alarm(share: float) -> None:
+    # About two on the whole development split, and often none.
+    assert coverage(share, 5_000, documents=60, fpr=0.003) >= 0.95
 
 
 def test_estimates_are_right_on_average_where_counts_are_not() -> None:
@@ -106,10 +129,10 @@ def test_nothing_labelled() -> None:
 
 
 def test_a_small_split_without_false_alarms_promises_nothing() -> None:
-    found = estimate(plain(3, 0, 1, 4, 10), 200, 10_000)
+    found = estimate(plain(3, 0, 1, 4), 200, 10_000)
     assert found.fpr == 0
     assert found.share == pytest.approx(0.02 / 0.75)
-    # 40 sentences without the label may hide a rate of 2%.
+    # 80 sentences without the label may hide a rate of 2%.
     assert (found.low, found.note) == (0, "false alarms alone may give this many")
     assert found.high == pytest.approx(0.029, abs=0.003)
 
@@ -130,12 +153,20 @@ def test_no_more_than_false_alarms(labelled: int) -> None:
 @pytest.mark.parametrize(
     ("counts", "note"),
     [
-        (plain(0, 1, 0, 19), "of the development sentences 0 have it, in documents: 0 (needed: 20"),
-        (plain(0, 1, 1, 19, 19), "of the development sentences 19 have it, in documents: 19"),
-        (plain(4, 1, 1, 19, 9), "of the development sentences 45 have it, in documents: 9"),
-        (plain(4, 0, 1, 0), "of the development sentences 0 lack it, in documents: 0"),
-        (plain(1, 1, 4, 4), "gives it to 20% of the sentences that have it and to 20% of those"),
+        (
+            plain(0, 1, 0, 19),
+            "only 0 development sentences, in 0 documents, have it; 20 in 20 are needed",
+        ),
+        (plain(0, 1, 1, 19, 19), "only 19 development sentences, in 19 documents, have it; 20"),
+        (plain(0, 1, 1, 19, 1), "only 1 development sentence, in 1 document, has it; 20 in 20"),
+        (plain(4, 1, 1, 19, 19), "only 95 development sentences, in 19 documents, have it"),
+        (plain(4, 0, 1, 0), "only 0 development sentences, in 0 documents, lack it"),
+        (plain(1, 1, 4, 4), "that have it and to 20% of those that lack it; the first must"),
         (plain(1, 4, 4, 1), "gives it to 20% of the sentences that have it and to 80% of those"),
+        (
+            uncertain(),
+            "to 39% of the sentences that have it and to 5% of those that lack it; how far",
+        ),
     ],
 )
 def test_where_nothing_can_be_said(counts: Counts, note: str) -> None:
@@ -161,6 +192,24 @@ def test_labels_do_not_mix() -> None:
         both, np.array([140, 70]), 1000, resamples=50, confidence=0.95, rng=np.random.default_rng(0)
     )
     assert [x.share for x in found] == pytest.approx([0.12, 0.07])
+
+
+def test_an_interval_does_not_depend_on_counts_of_other_labels() -> None:
+    counts = development(np.random.default_rng(0))
+    both = Counts(*(np.hstack([getattr(counts, name)] * 2) for name in ("tp", "fp", "fn", "tn")))
+    first, second = (
+        estimate_prevalence(
+            both,
+            np.array([other, 60]),
+            1000,
+            resamples=50,
+            confidence=0.95,
+            rng=np.random.default_rng(0),
+        )
+        for other in (3, 700)
+    )
+    assert first[0] != second[0]
+    assert first[1] == second[1]
 
 
 def test_sentences_that_are_documents_of_their_own() -> None:

@@ -104,7 +104,21 @@ def test_outcomes_are_read_as_they_were_written(book: Codebook, tmp_path: Path) 
 def test_other_files_are_refused(book: Codebook, tmp_path: Path) -> None:
     path = tmp_path / "development.npz"
     path.write_bytes(b"PK no archive")
-    with pytest.raises(ArtifactError, match=r"not labels of a development split.*export the run"):
+    with pytest.raises(
+        ArtifactError,
+        match=r"not labels of a development split: it is no archive of arrays; export the run",
+    ):
+        load_outcomes(path, book)
+    np.savez(path, document=np.arange(3))
+    with pytest.raises(ArtifactError, match=r"split: coded is not a file in the archive; export"):
+        load_outcomes(path, book)
+    np.savez(path, document=np.array([{}], dtype=object))
+    with pytest.raises(ArtifactError, match=r"split: its arrays are damaged; export the run"):
+        load_outcomes(path, book)
+    save_outcomes(path, outcomes())
+    content = path.read_bytes()
+    path.write_bytes(content[:60] + bytes(90) + content[150:])
+    with pytest.raises(ArtifactError, match=r"split: its arrays are damaged; export the run"):
         load_outcomes(path, book)
     narrow = outcomes()
     save_outcomes(

@@ -56,8 +56,8 @@ def test_lines(bundle: Bundle) -> None:
     )
     assert prices.startswith("  topics: prices 12.0% (")
     assert jobs == (
-        "  topics: jobs cannot be estimated: of the development sentences 0 have it, in documents: "
-        "0 (needed: 20 in 10)"
+        "  topics: jobs cannot be estimated: only 0 development sentences, in 0 documents, have "
+        "it; 20 in 20 are needed"
     )
 
 
@@ -129,6 +129,30 @@ def test_json(bundle: Bundle, tmp_path: Path) -> None:
         "development_sentences": 500,
         "development_documents": 20,
     }
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0.0%"),
+        (3, "0.00030%"),
+        (996, "0.10%"),
+        (4_812, "0.48%"),
+        (9_960, "1.0%"),
+        (12_340, "1.2%"),
+        (1_000_000, "100.0%"),
+    ],
+)
+def test_small_shares_have_two_digits(bundle: Bundle, count: int, text: str) -> None:
+    summary = summarize_work(totals(1_000_000, topics={"prices": count}), bundle, None)
+    (line,) = count_lines(summary)
+    assert line == f"  topics: prices {count:,} ({text}), jobs 0 (0.0%)"
+
+
+def test_small_shares_in_json(bundle: Bundle) -> None:
+    summary = summarize_work(totals(30_000_000, topics={"prices": 7}), bundle, None)
+    fields = json.loads(summary.to_json())
+    assert fields["heads"][0]["labels"][0]["share"] == 2.33333e-07
 
 
 def test_only_another_summary_is_refused(bundle: Bundle, tmp_path: Path) -> None:
