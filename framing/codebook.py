@@ -186,6 +186,12 @@ class Codebook:
         """The variables that are coded once per present label of this one."""
         return tuple(v for v in self.variables if v.per == variable_id)
 
+    @functools.cached_property
+    def multi_label_logits(self) -> list[int]:
+        """The logits of all multi_label heads, one a label."""
+        heads = (head for head in self.heads if head.kind == "multi_label")
+        return [k for head in heads for k in range(head.start, head.stop)]
+
     @property
     def n_logits(self) -> int:
         """Number of logits a model for this codebook has."""

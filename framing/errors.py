@@ -60,6 +60,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}; known: {shown}{more}.{hint}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as "1 row" or "2,000 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def all_problems(heading: str, problems: Sequence[str]) -> str:
     """Join several problems below one heading, one a line.
 

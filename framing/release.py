@@ -36,7 +36,7 @@ from framing.inference.bundle import (
     open_session,
     refusals_told,
 )
-from framing.inference.development import columns, development_outcomes, save_outcomes
+from framing.inference.development import development_outcomes, save_outcomes
 from framing.inference.labeller import run_graph
 from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
 from framing.metrics import count, f1, macro
@@ -329,7 +329,7 @@ def fit_screen(made: _Made) -> Screen:
     """
     from framing.model.ngrams import NgramLogits, imitate_logits, ngram_rows
 
-    stage, wanted = made.stage, columns(made.bundle.codebook)
+    stage, wanted = made.stage, made.bundle.codebook.multi_label_logits
     tokenizer = _tokenizer(stage)
     train = examples(stage, tokenizer, "train").sentences
     special = sorted(tokenizer.all_special_ids)

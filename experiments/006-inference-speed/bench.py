@@ -340,6 +340,36 @@ def growth(bundle: str, largest: int) -> list[dict[str, Any]]:
     return out
 
 
+def compare_sentences(results: dict[str, Any], gold: Sequence[Any]) -> None:
+    """Add ratios, agreement with the reference, and scores."""
+    reference = results[REFERENCE]
+    for name, found in results.items():
+        if name != REFERENCE:
+            found["ratio"] = round(found["per_second"] / reference["per_second"], 2)
+        # The heads of others are not trained.
+        if not name.startswith(("framing", "onnx", "pipeline")):
+            continue
+        if name != REFERENCE:
+            theirs = reference["labels"][:: found["step"]]
+            found["agreement"] = round(agreement(found["labels"], theirs), 4)
+        if found["step"] == 1:
+            found["macro_f1_frames"] = round(macro_f1(gold, found["labels"]), 4)
+
+
+def compare_streams(streamed: dict[str, Any]) -> None:
+    """Add ratios, and how much of the full model's labels the screen keeps."""
+    full = streamed["framing, int8, stream"]
+    screened = streamed[f"framing, int8, screen {RECALL}"]
+    kept = [bool(x) for x in screened["labels"]][:: full["step"]]
+    wanted = [bool(x) for x in full["labels"]]
+    screened["recall_of_full_model"] = round(
+        sum(a and b for a, b in zip(kept, wanted, strict=True)) / max(sum(wanted), 1), 4
+    )
+    rate = streamed[f"{REFERENCE}, stream"]["per_second"]
+    for found in streamed.values():
+        found["ratio"] = round(found["per_second"] / rate, 2)
+
+
 def compare(args: argparse.Namespace) -> dict[str, Any]:
     """All measurements."""
     from framing.provenance import machine, versions
@@ -351,31 +381,10 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         mixed = write_rows(Path(temporary) / "stream.jsonl", stream)
         results = {name: measure(name, args, plain) for name in SYSTEMS}
         streamed = {name: measure(name, args, mixed) for name in STREAM_SYSTEMS}
-    reference, screened = results[REFERENCE], streamed[f"framing, int8, screen {RECALL}"]
-    for name, found in results.items():
-        if name == REFERENCE:
-            continue
-        found["ratio"] = round(found["per_second"] / reference["per_second"], 2)
-        if name.startswith(("framing", "onnx", "pipeline")):
-            theirs = reference["labels"][:: found["step"]]
-            found["agreement"] = round(agreement(found["labels"], theirs), 4)
-    for found in results.values():
-        if found["step"] == 1:
-            found["macro_f1_frames"] = round(macro_f1(gold, found["labels"]), 4)
-    full = streamed["framing, int8, stream"]
-    kept = [bool(x) for x in screened["labels"]][:: full["step"]]
-    wanted = [bool(x) for x in full["labels"]]
-    screened["recall_of_full_model"] = round(
-        sum(a and b for a, b in zip(kept, wanted, strict=True)) / max(sum(wanted), 1), 4
-    )
-    rate = streamed[f"{REFERENCE}, stream"]["per_second"]
-    for found in streamed.values():
-        found["ratio"] = round(found["per_second"] / rate, 2)
+    compare_sentences(results, gold)
+    compare_streams(streamed)
     for found in (*results.values(), *streamed.values()):
         found.pop("labels", None)
-    for name in ("sentence-transformers + linear", "setfit"):
-        # Their heads are not trained.
-        results[name].pop("macro_f1_frames", None)
     article = str(ARTICLE)
     start = {
         "framing predict, int8": start_seconds(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from framing.artifacts import refuse_existing
-from framing.errors import DataError, OutputError
+from framing.errors import DataError, OutputError, counted
 from framing.inference.writers import FORMATS, Format, format_of
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _check_development(bundle: Bundle, plan: Plan) -> None:
     """Stop before work begins where estimates would fail at its end."""
     # Of little input nothing is lost then, and an article starts sooner.
     large = plan.size is None or plan.size >= _LARGE
-    if large and any(head.kind == "multi_label" for head in bundle.codebook.heads):
+    if large and bundle.codebook.multi_label_logits:
         _ = bundle.development
 
 
@@ -418,13 +418,13 @@ def _report(args: argparse.Namespace, summary: Summary, bad: str) -> None:
     from framing.inference.summary import count_lines
 
     files = [str(path) for path in (args.out, args.html, args.summary) if path is not None]
-    parts = [f"labelled {_number(summary.sentences, 'sentence')}"]
+    parts = [f"labelled {counted(summary.sentences, 'sentence')}"]
     if summary.left_out:
         parts.append(f"left out {summary.left_out:,} other lines of pages")
     where = f" -> {', '.join(files)}" if files else ""
     _tell([", ".join(parts) + where])
     unread = [
-        _number(count, noun)
+        counted(count, noun)
         for count, noun in ((summary.bad_rows, "row"), (summary.bad_files, "file"))
         if count
     ]
@@ -438,7 +438,3 @@ def _tell(lines: Iterable[str]) -> None:
     """Say something on standard error, so that standard output stays data."""
     for line in lines:
         print(line, file=sys.stderr)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

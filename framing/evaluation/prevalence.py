@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framing.arrays import FloatArray
+from framing.errors import counted
 from framing.evaluation.bootstrap import percentile_interval
 from framing.metrics.checks import IndexArray
 from framing.metrics.counts import Counts
@@ -148,13 +149,10 @@ def _too_few_of(verb: tuple[str, str], by_document: FloatArray) -> str:
     if sentences >= LEAST_SENTENCES and documents >= LEAST_DOCUMENTS:
         return ""
     return (
-        f"only {_number(sentences, 'development sentence')}, in {_number(documents, 'document')}, "
-        f"{verb[sentences != 1]} it; {LEAST_SENTENCES} in {LEAST_DOCUMENTS} are needed"
+        f"only {counted(sentences, 'development sentence')}, in {counted(documents, 'document')}, "
+        f"{verb[sentences != 1]} it; "
+        f"{LEAST_SENTENCES} sentences in {LEAST_DOCUMENTS} documents are needed"
     )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _too_close(figures: _Figures, confidence: float) -> str:

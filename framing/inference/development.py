@@ -74,11 +74,6 @@ class Outcomes:
         return out
 
 
-def columns(book: Codebook) -> list[int]:
-    """Logits of the labels of all multi_label variables, in the codebook's order."""
-    return [k for h in book.heads if h.kind == "multi_label" for k in range(h.start, h.stop)]
-
-
 def development_outcomes(
     gold: LabelArray,
     probabilities: FloatArray,
@@ -98,7 +93,7 @@ def development_outcomes(
     Returns:
         What the bundle keeps; without scores of a screen.
     """
-    wanted = columns(book)
+    wanted = book.multi_label_logits
     head_of = [k for k, h in enumerate(book.heads) if h.kind == "multi_label" for _ in h.labels]
     _, document = np.unique(np.array(documents), return_inverse=True)
     return Outcomes(
@@ -145,7 +140,7 @@ def load_outcomes(path: Path, book: Codebook) -> Outcomes:
 
 def _check_shapes(path: Path, arrays: Mapping[str, NDArray[Any]], book: Codebook) -> None:
     n = arrays["document"].size
-    shape = (n, len(columns(book)))
+    shape = (n, len(book.multi_label_logits))
     expected: dict[str, list[tuple[int, ...]]]
     expected = {"document": [(n,)], "coded": [shape], "gold": [shape], "labelled": [shape]}
     # Without a screen there are no scores.

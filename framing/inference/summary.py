@@ -173,7 +173,7 @@ def _grounds(
     totals: PartSummary, bundle: Bundle, recall: float | None
 ) -> tuple[str, Outcomes | None]:
     """What estimates can be made from, or why there are none."""
-    if all(head.kind != "multi_label" for head in bundle.codebook.heads):
+    if not bundle.codebook.multi_label_logits:
         return "", None
     if totals.sentences < LEAST_SENTENCES:
         return f"fewer than {LEAST_SENTENCES} sentences", None

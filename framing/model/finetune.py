@@ -79,7 +79,7 @@ def thin_easy(
     Returns:
         The examples kept, in the same order.
     """
-    columns = [k for h in book.heads if h.kind == "multi_label" for k in range(h.start, h.stop)]
+    columns = book.multi_label_logits
     heads = [k for k, h in enumerate(book.heads) if h.kind == "multi_label"]
     if examples.ngram_logits is None or not columns:
         return examples

@@ -155,10 +155,13 @@ def test_no_more_than_false_alarms(labelled: int) -> None:
     [
         (
             plain(0, 1, 0, 19),
-            "only 0 development sentences, in 0 documents, have it; 20 in 20 are needed",
+            "only 0 development sentences, in 0 documents, have it; 20 sentences in 20 documents",
         ),
         (plain(0, 1, 1, 19, 19), "only 19 development sentences, in 19 documents, have it; 20"),
-        (plain(0, 1, 1, 19, 1), "only 1 development sentence, in 1 document, has it; 20 in 20"),
+        (
+            plain(0, 1, 1, 19, 1),
+            "only 1 development sentence, in 1 document, has it; 20",
+        ),
         (plain(4, 1, 1, 19, 19), "only 95 development sentences, in 19 documents, have it"),
         (plain(4, 0, 1, 0), "only 0 development sentences, in 0 documents, lack it"),
         (plain(1, 1, 4, 4), "that have it and to 20% of those that lack it; the first must"),

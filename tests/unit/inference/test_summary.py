@@ -57,7 +57,7 @@ def test_lines(bundle: Bundle) -> None:
     assert prices.startswith("  topics: prices 12.0% (")
     assert jobs == (
         "  topics: jobs cannot be estimated: only 0 development sentences, in 0 documents, have "
-        "it; 20 in 20 are needed"
+        "it; 20 sentences in 20 documents are needed"
     )
 
 
