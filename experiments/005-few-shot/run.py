@@ -41,10 +41,10 @@ TESTED = 800
 #: What few sentences ask for, on top of a config's data and input.
 RECIPE = (
     "training.linear_start=true",
-    "training.epochs=2",
+    "training.epochs=6",
     "training.batch_size=16",
-    "training.learning_rate=1.0e-4",
-    "training.head_factor=10",
+    "training.learning_rate=5.0e-5",
+    "training.head_factor=3",
     "training.evaluations=0",
     "training.class_weighting=0",
     "encoder.pooling=mean",

@@ -108,8 +108,12 @@ def _started(address: str | None, workers: int) -> Any:
     try:
         ray.init(address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        what = "started here" if address is None else f"reached at {address}"
-        raise DependencyError(f"Ray cannot be {what}: {error}") from None
+        if address is None:
+            raise DependencyError(f"Ray cannot be started here: {error}") from None
+        raise DependencyError(
+            f"Ray cannot be reached at {address}: {error}; compare the address with what "
+            "'ray start' printed, and set RAY_AUTH_MODE=token if the cluster asks for a token"
+        ) from None
     return ray
 
 

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,3 +61,41 @@ def test_a_column_that_is_there_already(tiny_bundle: Path) -> None:
     batch = pa.record_batch({"text": ["x"], "topics": ["mine"]})
     with pytest.raises(DataError, match="have a column 'topics' already; rename or drop it"):
         list(map_in_arrow(tiny_bundle)([batch]))
+
+
+#: As the documentation has it, in two partitions.
+_IN_SPARK = """
+import json, sys
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
+from framing.inference.arrow import label_schema, map_in_arrow
+
+folder = sys.argv[1]
+spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", False).getOrCreate()
+rows = [(1, "Inflation is terrible."), (2, None), (3, "Unemployment."), (4, "Nobody came.")]
+df = spark.createDataFrame(rows, "n int, body string").repartition(2)
+added = from_arrow_schema(label_schema(folder))
+schema = StructType(df.schema.fields + added.fields)
+labelled = df.mapInArrow(map_in_arrow(folder, {"text": "body"}), schema)
+print(json.dumps([[r["n"], r["topics"], r["view.prices"]] for r in labelled.collect()]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="needs pyspark and Java")
+def test_spark_runs_the_function(tiny_bundle: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _IN_SPARK, str(tiny_bundle)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYSPARK_PYTHON": sys.executable},
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(json.loads(done.stdout.splitlines()[-1])) == [
+        [1, ["prices"], "bad"],
+        [2, None, None],
+        [3, ["jobs"], None],
+        [4, [], None],
+    ]
