@@ -63,7 +63,9 @@ def gold_annotations(
     ]
 
 
-def _decided(group: Sequence[Annotation], book: Codebook, adjudicator: str) -> Heads:
+def _decided(
+    group: Sequence[Annotation], book: Codebook, adjudicator: str, turn: int | None = None
+) -> Heads:
     ranked = {a.coder: a.values for a in group if not is_coder(a, adjudicator)}
     final = ranked.get(adjudicator, ranked.get(GOLD, {}))
     coders = [a for a in group if is_coder(a, adjudicator)]
@@ -75,16 +77,19 @@ def _decided(group: Sequence[Annotation], book: Codebook, adjudicator: str) -> H
             continue
         labels = final.get(head.name)
         if labels is None:
-            labels = _majority([a for a in coders if gave(a, head, book)], head)
+            labels = _majority([a for a in coders if gave(a, head, book)], head, turn)
         if labels is not None:
             decided[head.name] = labels
     return {head.name: decided[head.name] for head in book.heads if head.name in decided}
 
 
-def _majority(coders: Sequence[Annotation], head: Head) -> tuple[str, ...] | None:
+def _majority(coders: Sequence[Annotation], head: Head, turn: int | None) -> tuple[str, ...] | None:
+    """What most gave; with a `turn`, one of an even number of coders has no vote."""
     given = [a.values[head.name] for a in coders if head.name in a.values]
     if not given:
         return None
+    if turn is not None and len(given) % 2 == 0:
+        del given[turn % len(given)]
     votes = Counter(label for labels in given for label in labels)
     if head.kind == "multi_label":
         return tuple(label for label in head.labels if 2 * votes[label] > len(given))
@@ -138,6 +143,9 @@ def rest_of_coders(
 ) -> dict[str, tuple[list[Annotation], list[Annotation]]]:
     """Each coder against the gold of the others: what a model can be expected to reach.
 
+    Where an even number of others coded a head, each of them has no vote in turn. Even numbers can
+    be tied, a tie is no label, and coders would meet such a gold less often than one another.
+
     Args:
         annotations: By any number of coders.
         book: The codebook.
@@ -154,8 +162,9 @@ def rest_of_coders(
         others = [a for a in groups[annotation.sentence_id] if a.coder != annotation.coder]
         if others:
             mine, rest = pairs.setdefault(annotation.coder, ([], []))
+            values = _decided(others, book, adjudicator, turn=len(rest))
             mine.append(annotation)
-            rest += gold_annotations(others, book, adjudicator)
+            rest.append(Annotation(annotation.sentence_id, GOLD, values))
     return dict(sorted(pairs.items()))
 
 

@@ -4,44 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from framing.arrays import LabelArray, label_array
 from framing.codebook import Codebook
 from framing.data.gold import rest_of_coders
 from framing.evaluation.bootstrap import Resamples
 from framing.evaluation.figures import Figure, all_figures, average_figures
-from framing.evaluation.units import Answers
+from framing.evaluation.units import Answers, coded
 from framing.records import Annotation, Sentence
 
 NAME = "coders"
+#: The model, measured as the coders are.
+BESIDE = "model_beside_coders"
 
 
 def coder_figures(
     annotations: Sequence[Annotation],
     sentences: Sequence[Sentence],
+    model: Answers,
     book: Codebook,
     resamples: Resamples,
-) -> list[Figure]:
+) -> dict[str, list[Figure]]:
     """Figures of each coder against the gold of the rest, averaged over coders.
 
-    Labels have no probabilities, so there are only figures of labels. A value that depends on a
-    label is compared where the coder and the rest both give that label.
+    The rest are fewer people than those who made the gold that systems are scored against, so a
+    coder's figures cannot be compared with a system's. The model is therefore scored in each
+    coder's place too, on the same sentences against the same rest.
+
+    Labels of people have no probabilities, so there are only figures of labels. A value that
+    depends on a label is compared where the coder and the rest both give that label.
 
     Args:
         annotations: Of coders who worked apart, without adjudicators, of these sentences.
         sentences: The sentences scored.
+        model: Of the same sentences.
         book: The codebook.
-        resamples: Of the same sentences, so that figures can be paired with a system's.
+        resamples: Of the same sentences, so that figures can be paired.
 
     Returns:
-        The figures, empty where no two coders share a sentence.
+        `BESIDE` -> the model's figures, `NAME` -> the coders'; empty where no two coders share a
+        sentence.
     """
-    parts = []
+    coders, beside = [], []
+    decided = Answers(model.labels, None)
     for own, rest in rest_of_coders(annotations, book).values():
-        both = {a.sentence_id for a in own} & {a.sentence_id for a in rest}
-        if both:
-            gold, answers = _answers(rest, sentences, book), _answers(own, sentences, book)
-            parts.append(all_figures(gold, answers, book, resamples, bins=1))
-    return average_figures(parts) if parts else []
+        answers = _answers(own, sentences, book)
+        gold = _where_coded(_answers(rest, sentences, book), answers, book)
+        coders.append(all_figures(gold, answers, book, resamples, bins=1))
+        beside.append(all_figures(gold, decided, book, resamples, bins=1))
+    if not coders:
+        return {}
+    return {BESIDE: average_figures(beside), NAME: average_figures(coders)}
+
+
+def _where_coded(gold: Answers, answers: Answers, book: Codebook) -> Answers:
+    """Gold without what a coder left open, so that the model is scored on no more than he is."""
+    labels = gold.labels
+    shared = [coded(head, labels, book) & coded(head, answers.labels, book) for head in book.heads]
+    values = labels.values.copy()
+    for head, given in zip(book.heads, shared, strict=True):
+        values[~given, head.slice] = False
+    return Answers(LabelArray(values, np.stack(shared, axis=1)), None)
 
 
 def _answers(

@@ -110,6 +110,13 @@ class System:
     basis: str = ""
 
 
+#: What coders reach, and the model in their place.
+_CEILINGS = {
+    ceiling.BESIDE: "The model in each coder's place: against the gold of the other coders.",
+    ceiling.NAME: "Each coder against the gold of the other coders, averaged over coders.",
+}
+
+
 @dataclass(frozen=True)
 class _Material:
     """Everything aligned with the sentences."""
@@ -251,19 +258,20 @@ def _scores(
 
 
 def _figures(material: _Material) -> dict[str, list[Figure]]:
-    """System name -> its figures, the model first, the coders last."""
+    """System name -> its figures, the model first, the coders and the model beside them last."""
     out = {
         name: all_figures(
             material.gold, answers, material.book, material.resamples, material.settings.bins
         )
         for name, answers in material.answers.items()
     }
-    coders = ceiling.coder_figures(
-        material.coder_annotations, material.sentences, material.book, material.resamples
+    return out | ceiling.coder_figures(
+        material.coder_annotations,
+        material.sentences,
+        next(iter(material.answers.values())),
+        material.book,
+        material.resamples,
     )
-    if coders:
-        out[ceiling.NAME] = coders
-    return out
 
 
 def _system_scores(
@@ -274,22 +282,20 @@ def _system_scores(
         yield schema.SystemScores(
             system.name, system.kind, system.description, scores, system.basis
         )
-    if ceiling.NAME in figures:
-        yield schema.SystemScores(
-            ceiling.NAME,
-            "ceiling",
-            "Each coder against the gold of the other coders, averaged over coders.",
-            tuple(to_score(f, confidence) for f in figures[ceiling.NAME]),
-        )
+    for name, description in _CEILINGS.items():
+        if name in figures:
+            scores = tuple(to_score(f, confidence) for f in figures[name])
+            yield schema.SystemScores(name, "ceiling", description, scores)
 
 
 def _comparisons(
     figures: Mapping[str, Sequence[Figure]], book: Codebook, confidence: float
 ) -> Iterator[schema.Comparison]:
     (_, first), *others = figures.items()
-    model = {figure.key: figure for figure in first}
-    for name, theirs in others:
-        other = {figure.key: figure for figure in theirs}
+    keyed = {name: {figure.key: figure for figure in theirs} for name, theirs in others}
+    beside = keyed.pop(ceiling.BESIDE, {})
+    for name, other in keyed.items():
+        model = beside if name == ceiling.NAME else {figure.key: figure for figure in first}
         for key in _compared(book):
             if key in model and key in other:
                 differences = model[key].values - other[key].values
@@ -415,11 +421,11 @@ def _check_systems(systems: Sequence[System]) -> None:
     if not systems or systems[0].kind != "model":
         found = f"{systems[0].name!r} ({systems[0].kind})" if systems else "no systems"
         raise DataError(f"expected the model as first system to score, found {found}")
-    names = Counter([ceiling.NAME, *(s.name for s in systems)])
+    names = Counter([*_CEILINGS, *(s.name for s in systems)])
     twice = [name for name, n in names.items() if n > 1]
     if twice:
         raise DataError(
-            f"system names must differ and {ceiling.NAME!r} is kept for the coders; "
+            f"system names must differ and {' and '.join(_CEILINGS)} are kept for the coders; "
             f"found more than once: {', '.join(twice)}"
         )
 

@@ -16,7 +16,7 @@ from framing.evaluation.schema import Confusion, PrecisionRecallCurve, Reliabili
 from framing.report import svg
 from framing.report.formatting import count, estimate, number, things
 from framing.report.tables import reliability_name
-from framing.report.view import View, variable_name
+from framing.report.view import BESIDE, CODERS, View, variable_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,6 +82,8 @@ def _band(axes: Axes, macro: tuple[float | None, float | None, float | None]) ->
 
 def _forest_row(axes: Axes, view: View, variable: Variable, system: SystemScores, row: int) -> None:
     marker, colour = _STYLES[system.kind]
+    if system.name == BESIDE:
+        colour = svg.MODEL
     value, low, high = _macro(view, variable, system)
     if value is None:
         return
@@ -284,7 +286,7 @@ def learning(view: View, variable: Variable) -> Iterator[Drawing]:
 def _coders_line(axes: Axes, view: View, variable: Variable) -> None:
     for system in view.others:
         value = _macro(view, variable, system)[0]
-        if system.kind == "ceiling" and value is not None:
+        if system.name == CODERS and value is not None:
             axes.axhline(value, color=svg.CODERS, linewidth=1, linestyle=(0, (4, 3)))
 
 

@@ -19,13 +19,12 @@ from framing.report.formatting import (
     plain,
     things,
 )
-from framing.report.view import CODERS, METRIC_TITLES, View, variable_name
+from framing.report.view import BESIDE, CODERS, METRIC_TITLES, View, variable_name
 
 #: A label with fewer gold instances gets a warning: each one moves its recall by 5 points.
 FEW_INSTANCES = 20
 
 _SUBJECTS = {
-    CODERS: "A coder against the other coders",
     "keywords": "The codebook's keyword list",
     "metadata": "Guessing from outlet or genre without reading the sentence",
     "tfidf": "TF-IDF with logistic regression",
@@ -43,7 +42,9 @@ _EXPECTED = {
 def verdict(view: View, variable: Variable) -> Verdict:
     """What the model scores on a variable and how it compares."""
     score = view.score("f1", variable, "macro")
-    sentences = [_beside(view, variable, other) for other in view.others]
+    baselines = [s for s in view.others if s.kind == "baseline"]
+    sentences = _beside_coders(view, variable)
+    sentences += [_beside(view, variable, other) for other in baselines]
     missing = [text for name, text in _EXPECTED.items() if name not in _names(view)]
     if missing:
         sentences.append(f"Not scored beside the model: {listed(missing)}.")
@@ -78,8 +79,9 @@ def how_to_read(view: View) -> str:
         f"bootstrap resamples of the {things(signature.documents, 'document')}. A difference is "
         "the model's score minus the other's on the same resamples; where its interval holds 0, "
         "the choice of documents alone could account for it. P-values are two-sided and not "
-        "adjusted for the number of comparisons. Coders are measured against the gold of the "
-        "other coders, not against the gold that the model is measured against."
+        "adjusted for the number of comparisons. Coders, and the model where it stands beside "
+        "them, are measured against the other coders. These are fewer people than made gold, so "
+        "figures against them are lower than figures against gold."
     )
 
 
@@ -115,6 +117,25 @@ def _lead(view: View, variable: Variable, score: Score | None) -> str:
         ends = f" ({confidence} interval {number(score.low)} to {number(score.high)})"
     labels = things(len(variable.labels), "label")
     return f"The model's macro-F1 is {number(score.value)}{ends} over {labels} and {units}."
+
+
+def _beside_coders(view: View, variable: Variable) -> list[str]:
+    """What a coder reaches, and the model in his place."""
+    if CODERS not in _names(view):
+        return []
+    score = view.score("f1", variable, "macro", system=CODERS)
+    if score is None or score.value is None:
+        return ["A coder against the other coders has no defined score here."]
+    unit = "sentence" if variable.per is None else "value"
+    details = [plain(score.note)] if score.note else []
+    details.append(f"{things(score.support, unit)} each")
+    text = f"A coder against the other coders scores {number(score.value)} ({', '.join(details)})"
+    model = view.score("f1", variable, "macro", system=BESIDE)
+    found = view.comparison(CODERS, "f1", variable, "macro")
+    judgement = _judgement(found, view.scores.signature.confidence)
+    if model is None or model.value is None:
+        return [f"{text}; {judgement}"]
+    return [f"{text}, the model in the coder's place {number(model.value)}; {judgement}"]
 
 
 def _beside(view: View, variable: Variable, other: SystemScores) -> str:

@@ -13,11 +13,14 @@ from framing.report.formatting import plain, titled
 
 MODEL = "model"
 CODERS = "coders"
+#: The model, measured as the coders are.
+BESIDE = "model_beside_coders"
 
 #: Systems that reports name in an order and in words of their own.
 _SYSTEM_TITLES = {
     MODEL: "Model",
     CODERS: "Coders",
+    BESIDE: "Model beside coders",
     "keywords": "Keyword list",
     "metadata": "Outlet or genre",
     "tfidf": "TF-IDF",

@@ -57,6 +57,7 @@ def test_every_system_is_scored(run_folder: Path) -> None:
         "keywords",
         "tfidf",
         "frozen_encoder",
+        "model_beside_coders",
         "coders",
     ]
 

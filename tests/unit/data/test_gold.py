@@ -140,13 +140,32 @@ def test_rest_of_coders(book: Codebook) -> None:
     assert list(pairs) == ["A", "B", "C"]
     mine, rest = pairs["A"]
     assert [a.sentence_id for a in mine] == [a.sentence_id for a in rest] == ["s", "t"]
-    # B and C are tied on s, so the topic is absent there.
+    # B has no vote on s, since B and C would be tied.
     assert [a.values["topics"] for a in rest] == [(), ()]
     assert {a.coder for a in rest} == {GOLD}
     mine, rest = pairs["C"]
     assert [a.sentence_id for a in mine] == ["s"]
     assert rest[0].values["topics"] == ("jobs",)
     assert rest_of_coders([note("s", "A", topics=[])], book) == {}
+
+
+def test_each_of_an_even_number_has_no_vote_in_turn(book: Codebook) -> None:
+    annotations = [
+        note(f"s{k}", coder, topics=topics, speaker=[speaker])
+        for k in range(3)
+        for coder, topics, speaker in (
+            ("A", [], "government"),
+            ("B", ["jobs"], "government"),
+            ("C", [], "opposition"),
+        )
+    ]
+    _, rest = rest_of_coders(annotations, book)["A"]
+    assert [a.values["topics"] for a in rest] == [(), ("jobs",), ()]
+    assert [a.values["speaker"] for a in rest] == [
+        ("opposition",),
+        ("government",),
+        ("opposition",),
+    ]
 
 
 def test_rest_of_eight_coders(book: Codebook) -> None:

@@ -227,6 +227,31 @@ def test_the_ceiling_is_each_coder_against_the_rest(example, score):
     assert found.agreement
 
 
+def test_the_model_stands_in_each_coders_place(example, score):
+    found = example.scores(annotations=annotations(example, ("A", A), ("B", B)))
+    beside = found.systems[-2]
+    assert (beside.name, beside.kind) == ("model_beside_coders", "ceiling")
+    # The model gives economy to s1 and s3; A to s1 only, B to s1 and s2.
+    economy = score(found, "f1", "topics", "topics", "economy", system=-2).value
+    assert economy == pytest.approx((2 / 3 + 1 / 2) / 2)
+    (compared,) = [
+        c
+        for c in found.comparisons
+        if (c.other, c.variable, c.label, c.metric) == ("coders", "topics", "economy", "f1")
+    ]
+    assert compared.difference == pytest.approx(economy - 2 / 3)
+    assert not [c for c in found.comparisons if c.other == "model_beside_coders"]
+    assert {s.metric for s in beside.scores} == {s.metric for s in found.systems[-1].scores}
+
+
+def test_the_model_is_scored_on_no_more_than_a_coder_coded(example, score):
+    # B left the voice of s2 open; there the model is not measured against A either.
+    rows = (B[0], {"topics": ("economy", "health")}, B[2], B[3])
+    found = example.scores(annotations=annotations(example, ("A", A), ("B", rows)))
+    for system in (-2, -1):
+        assert score(found, "accuracy", "voice", "voice", "", system=system).support == 3
+
+
 def test_no_ceiling_without_two_coders_on_a_sentence(example):
     one = example.scores(annotations=annotations(example, ("A", A)))
     assert [s.name for s in one.systems] == ["model"]

@@ -23,6 +23,7 @@ SYSTEMS: dict[str, tuple[schema.SystemKind, str, float]] = {
     "keywords": ("baseline", "The codebook's keyword list.", 0.52),
     "tfidf": ("baseline", "TF-IDF of words and word pairs with logistic regression.", 0.53),
     "frozen_encoder": ("baseline", "The same encoder without fine-tuning.", 0.70),
+    "model_beside_coders": ("ceiling", "The model in each coder's place.", 0.70),
     "coders": ("ceiling", "Each coder against the gold of the other coders.", 0.94),
 }
 
@@ -122,7 +123,7 @@ class _Maker:
 
     def comparisons(self, names: tuple[str, ...]) -> tuple[schema.Comparison, ...]:
         out = []
-        for name in names[1:]:
+        for name in (n for n in names[1:] if n != "model_beside_coders"):
             for variable in self.book.variables:
                 out.append(self.comparison(name, variable, "macro", "f1"))
                 if variable.kind == "multi_label":
@@ -278,7 +279,7 @@ def without_coders() -> Scores:
     return replace(
         scores,
         data=replace(scores.data, coders=("A",)),
-        systems=tuple(s for s in scores.systems if s.name != "coders"),
+        systems=tuple(s for s in scores.systems if s.kind != "ceiling"),
         comparisons=tuple(c for c in scores.comparisons if c.other != "coders"),
         agreement=(),
         leakage=None,
@@ -298,7 +299,7 @@ def undefined() -> Scores:
         systems=tuple(
             replace(s, scores=tuple(map(blank, s.scores)))
             for s in scores.systems
-            if s.name != "coders"
+            if s.kind != "ceiling"
         ),
         comparisons=(),
         curves=tuple(replace(c, at_precision=None, at_recall=None) for c in scores.curves[:1]),
