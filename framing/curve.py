@@ -39,13 +39,14 @@ from framing.external import (
     column_mapping,
     evaluate_external,
     scored_corpus,
+    study_of,
 )
 from framing.inference.bundle import Bundle, load_bundle
 from framing.inference.labeller import Labeller
 from framing.records import Prediction
 from framing.report import write_report
 from framing.scoring import Scored
-from framing.study import load_study
+from framing.study import Study, load_study
 from framing.train import Say, Stage, check, hide_loading_bars, run_digest, train_model
 
 
@@ -169,7 +170,7 @@ def _material(source: Source, run: Path, say: Say) -> _Material:
     # Ids may come from the file's name, so every reading takes the same path.
     data = source.data.resolve()
     corpus = read_corpus(data, bundle.codebook, column_mapping(source.columns, config))
-    _check_unseen(config, corpus, data)
+    _check_unseen(study_of(run, config), config, corpus, data)
     adjudicator = source.adjudicator or config.data.adjudicator
     return _Material(
         run=run,
@@ -184,8 +185,8 @@ def _material(source: Source, run: Path, say: Say) -> _Material:
     )
 
 
-def _check_unseen(config: RunConfig, corpus: Corpus, data: Path) -> None:
-    trained = {s.id for s in load_study(config).training_sentences(config.data)}
+def _check_unseen(study: Study, config: RunConfig, corpus: Corpus, data: Path) -> None:
+    trained = {s.id for s in study.training_sentences(config.data)}
     seen = sum(s.id in trained for s in corpus.sentences)
     if seen:
         raise ConfigError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from framing.artifacts import RUN
+from framing.artifacts import RUN, read_json
 from framing.codebook import Codebook
 from framing.config import RunConfig, load_config
 from framing.data.benchmarks import Card, benchmark_splits, load_benchmark, load_card
@@ -21,7 +21,7 @@ from framing.evaluation.schema import Scores
 from framing.inference.bundle import load_bundle
 from framing.records import Sentence
 from framing.scoring import Scored, score_run
-from framing.study import load_study
+from framing.study import Study, load_study
 
 
 def evaluate_external(
@@ -64,7 +64,7 @@ def evaluate_external(
     # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
-    scores = score_run(run, config.evaluation, scored, _training_sentences(config), temporary)
+    scores = score_run(run, config.evaluation, scored, _training_sentences(run, config), temporary)
     if out.exists():
         shutil.rmtree(out)
     temporary.rename(out)
@@ -146,9 +146,24 @@ def _scored_benchmark(card: Card, root: Path, book: Codebook, adjudicator: str) 
     return dataclasses.replace(scored, split="test", hash=corpus.hash, official=card.official)
 
 
-def _training_sentences(config: RunConfig) -> list[Sentence] | None:
-    """The run's training sentences for the leakage audit, None where they are gone."""
+def study_of(run: Path, config: RunConfig) -> Study:
+    """The data that a run was trained on, read again.
+
+    Raises:
+        DataError: They have changed since; splits dealt anew would take training for test.
+    """
+    study = load_study(config)
+    if study.hashes() != read_json(run / RUN.record)["data"]:
+        raise DataError(
+            f"{run}: its training data have changed since the training, so that nobody knows which "
+            "sentences it has seen; put them back as they were, or train anew"
+        )
+    return study
+
+
+def _training_sentences(run: Path, config: RunConfig) -> list[Sentence] | None:
+    """The run's training sentences for the leakage audit, None where they are gone or changed."""
     try:
-        return load_study(config).training_sentences(config.data)
+        return study_of(run, config).training_sentences(config.data)
     except FramingError:
         return None

@@ -2,9 +2,29 @@ from pathlib import Path
 
 import pytest
 
-from framing.artifacts import RUN
-from framing.errors import OutputError
-from framing.external import check_replaceable
+from framing.artifacts import RUN, write_json
+from framing.config import load_config
+from framing.errors import DataError, OutputError
+from framing.external import check_replaceable, study_of
+from framing.study import load_study
+from tests.conftest import SMALL_CODEBOOK
+
+CONFIG = "name: own\ndata: {path: coded.csv, codebook: codebook.yaml}\n"
+
+
+def test_training_data_that_changed_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "codebook.yaml").write_text(SMALL_CODEBOOK)
+    rows = [f"s{k},d{k},prices rose {k},prices,bad,,government" for k in range(20)]
+    table = tmp_path / "coded.csv"
+    header = "id,doc_id,text,topics,view.prices,view.jobs,speaker"
+    table.write_text("\n".join([header, *rows]) + "\n")
+    (tmp_path / "own.yaml").write_text(CONFIG)
+    config = load_config(tmp_path / "own.yaml")
+    write_json(tmp_path / RUN.record, {"data": load_study(config).hashes()})
+    assert study_of(tmp_path, config).hashes() == load_study(config).hashes()
+    table.write_text("\n".join([header, *rows, "s20,d20,jobs went,jobs,,bad,government"]) + "\n")
+    with pytest.raises(DataError, match=r"training data have changed since the training.*anew"):
+        study_of(tmp_path, config)
 
 
 def test_only_an_evaluation_is_replaced(tmp_path: Path) -> None:
