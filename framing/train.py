@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framing.arrays import gold_array
-from framing.artifacts import BASELINE, RUN, SEEDS, write_json, write_manifest, write_text
+from framing.artifacts import (
+    BASELINE,
+    RUN,
+    SEEDS,
+    read_json,
+    write_json,
+    write_manifest,
+    write_text,
+)
 from framing.config import RunConfig, config_hash
 from framing.decisions import calibrated_probabilities
 from framing.encoding import InputSettings, tokenize
@@ -100,10 +108,13 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     for seed in config.seeds:
         folder = runs / f"{config.name}-{digest}-s{seed}"
         folders.append(folder)
-        if (folder / RUN.manifest).is_file():
-            say(f"{folder}: finished already, nothing to do")
+        stage = Stage(config, study, seed, folder, say)
+        if not (folder / RUN.manifest).is_file():
+            train_once(stage)
+        elif restate(stage):
+            say(f"{folder}: finished already; report and card say the new licence or origin")
         else:
-            train_once(Stage(config, study, seed, folder, say))
+            say(f"{folder}: finished already, nothing to do")
     link_latest(runs / config.name, folders[0], say)
     if len(folders) > 1:
         write_summary(runs / f"{config.name}-{digest}-{SEEDS.folder}", folders, say)
@@ -227,6 +238,26 @@ def train_model(stage: Stage) -> bool:
             return False
     say(f"{folder}: calibration, thresholds and bundle")
     make_bundle(stage)
+    return True
+
+
+def restate(stage: Stage) -> bool:
+    """Bring a finished run's report up to what is said of it and not learnt.
+
+    Returns:
+        Whether the config's licence or the data's origin are others than at the training.
+    """
+    folder = stage.folder
+    record = read_json(folder / RUN.record)
+    stated = {"licence": stage.config.licence, "origin": stage.study.origin}
+    if {name: record[name] for name in stated} == stated:
+        return False
+    # Without it the run counts as unfinished, and an interruption here is made up for.
+    (folder / RUN.manifest).unlink()
+    write_json(folder / RUN.record, record | stated)
+    write_text(folder / RUN.config, stage.config.to_yaml())
+    score(stage)
+    write_manifest(folder, RUN.manifest, leave_out=(RUN.evaluations,))
     return True
 
 

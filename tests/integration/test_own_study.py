@@ -220,3 +220,17 @@ def test_evaluate_refuses_what_it_cannot_score(
     assert "unknown label 'goverment'" in message
     assert "Did you mean 'government'?" in message
     assert not (run_folder / RUN.evaluations / "wrong").exists()
+
+
+def test_a_licence_named_later(
+    study: Path, run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ["train", str(study / "own.yaml"), "--runs", str(study / "runs"), "--set"]
+    assert main([*again, "licence=cc-by-4.0"]) == 0
+    assert "report and card say the new licence" in capsys.readouterr().out
+    card = (run_folder / RUN.card).read_text()
+    assert card.startswith("---\n")
+    assert "license: cc-by-4.0\n" in card
+    check_manifest(run_folder, RUN.manifest)
+    assert main([*again, "licence=cc-by-4.0"]) == 0
+    assert "nothing to do" in capsys.readouterr().out
