@@ -39,7 +39,7 @@ RESERVED = frozenset(
         *("start", "end", "coder", "bundle", "p", "metadata"),
     )
 )
-#: Ids of labels that stand for something else in scores.
+#: Ids that stand where labels do in scores -> what they mean there.
 _RESERVED_LABELS = {
     "macro": "the mean over the labels",
     "micro": "all labels pooled",
