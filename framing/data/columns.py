@@ -49,8 +49,8 @@ class VariableColumns:
         column: Column(s) with label ids. multi_label: several in one cell, divided by
             `separator`; an empty cell means "coded, none present". single_label: one; an empty
             cell means "not coded". Several columns are read as if they were one cell.
-        columns: multi_label: label -> column with 0 or 1. `per` variable: label of the variable
-            it depends on -> column with the label given there.
+        columns: multi_label: label -> column with 0 or 1, without `values`. `per` variable: label
+            of the variable it depends on -> column with the label given there.
         coders: Coder -> column; each column holds what `column` would hold.
         counts: single_label: label -> column with the number of coders who gave it. Each row
             becomes so many annotations, by the coders "1", "2" and so on.
@@ -158,6 +158,11 @@ def _misfits(variable: Variable, spec: VariableColumns, book: Codebook) -> list[
         found.append(
             f"{where}: `columns` is for multi_label and `per` variables; name the column that "
             "holds the label under `column`"
+        )
+    if spec.columns and variable.kind == "multi_label" and spec.values:
+        found.append(
+            f"{where}: `values` has no effect beside `columns`, whose cells say 1 or 0 (or yes or "
+            "no, true or false, ja or nein, wahr or falsch); leave it out, or recode the cells"
         )
     if spec.counts and (variable.kind == "multi_label" or per is not None):
         found.append(f"{where}: `counts` is for single_label variables without `per`")
