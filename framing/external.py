@@ -7,16 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from framing.artifacts import RUN, read_json
 from framing.codebook import Codebook
 from framing.config import RunConfig, load_config
 from framing.data.benchmarks import Card, benchmark_splits, load_benchmark, load_card
+from framing.data.columns import read_column_fields
 from framing.data.corpus import Corpus
 from framing.data.gold import gold_annotations
 from framing.data.readers import ColumnMapping, read_corpus
-from framing.errors import ConfigError, DataError, FramingError, OutputError
+from framing.errors import DataError, FramingError, OutputError
 from framing.evaluation.schema import Scores
 from framing.inference.bundle import load_bundle
 from framing.records import Sentence
@@ -96,15 +95,7 @@ def column_fields(path: Path | None, config: RunConfig) -> dict[str, Any]:
     Raises:
         ConfigError: The file cannot be read or holds no mapping.
     """
-    if path is None:
-        return config.data.columns
-    try:
-        value: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: expected `field: column` lines, found {type(value).__name__}")
-    return value
+    return config.data.columns if path is None else read_column_fields(path)
 
 
 def scored_corpus(corpus: Corpus, adjudicator: str, origin: str) -> Scored:

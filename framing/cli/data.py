@@ -144,6 +144,7 @@ def _load(args: argparse.Namespace) -> Corpus:
     from framing.corpora import BUNDLED
     from framing.data.benchmarks import load_benchmark, load_card
     from framing.data.bundled import load_bundled
+    from framing.data.columns import ColumnMapping, read_column_fields
     from framing.data.readers import read_corpus
 
     path = Path(args.corpus)
@@ -155,7 +156,8 @@ def _load(args: argparse.Namespace) -> Corpus:
         return load_bundled(args.corpus)
     if args.codebook is None:
         raise DataError(_no_codebook(args.corpus))
-    return read_corpus(path, load_codebook(args.codebook), _columns(args.columns))
+    fields = {} if args.columns is None else read_column_fields(args.columns)
+    return read_corpus(path, load_codebook(args.codebook), ColumnMapping.from_dict(fields))
 
 
 def _refuse_own(args: argparse.Namespace, what: str) -> None:
@@ -178,25 +180,6 @@ def _no_codebook(corpus: str) -> str:
         f"{corpus}: give the codebook of your data with --codebook FILE, or the name of a "
         f"bundled corpus: {', '.join(BUNDLED)}"
     )
-
-
-def _columns(path: Path | None) -> Any:
-    import yaml
-
-    from framing.data.columns import ColumnMapping
-
-    if path is None:
-        return None
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
-    if isinstance(value, dict):
-        # A section cut out of a run config still has its key.
-        value = value.get("columns", value)
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: expected `field: column` lines, found {value!r}")
-    return ColumnMapping.from_dict(value)
 
 
 def _console() -> Console:

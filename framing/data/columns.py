@@ -7,7 +7,10 @@ import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from framing.codebook import Codebook, Variable
 from framing.errors import ConfigError, all_problems, unknown_name
@@ -149,6 +152,29 @@ class ColumnMapping:
                 problems.append(unknown_name("variable", name, known))
         if problems:
             raise ConfigError(all_problems("columns.variables: mistakes", problems))
+
+
+def read_column_fields(path: Path) -> dict[str, Any]:
+    """The plain values of a mapping that stands in a file of its own.
+
+    Args:
+        path: YAML; a section cut out of a run config may still have its key `columns`.
+
+    Returns:
+        Field -> value, for `ColumnMapping.from_dict`.
+
+    Raises:
+        ConfigError: The file cannot be read or holds no mapping.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
+    if isinstance(value, dict):
+        value = value.get("columns", value)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: expected `field: column` lines, found {value!r}")
+    return value
 
 
 def _misfits(variable: Variable, spec: VariableColumns, book: Codebook) -> list[str]:

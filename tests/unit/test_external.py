@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from framing.artifacts import RUN, write_json
-from framing.config import load_config
+from framing.config import RunConfig, load_config
 from framing.errors import DataError, OutputError
-from framing.external import check_replaceable, study_of
+from framing.external import check_replaceable, column_fields, column_mapping, study_of
 from framing.study import load_study
 from tests.conftest import SMALL_CODEBOOK
 
@@ -38,3 +38,17 @@ def test_only_an_evaluation_is_replaced(tmp_path: Path) -> None:
     (mine / "thesis.txt").write_text("x")
     with pytest.raises(OutputError, match=r"not an evaluation.*thesis.txt"):
         check_replaceable(mine)
+
+
+def test_columns_come_from_a_file_or_from_the_config(tmp_path: Path) -> None:
+    data = {"path": "coded.csv", "codebook": "book.yaml", "columns": {"text": "Satz"}}
+    config = RunConfig.model_validate({"name": "a", "data": data})
+    assert column_fields(None, config) == {"text": "Satz"}
+    path = tmp_path / "columns.yaml"
+    # With the key that a section cut out of a config has, as `framing data audit` takes it too.
+    for text in ("text: Sentence\n", "columns:\n  text: Sentence\n"):
+        path.write_text(text, encoding="utf-8")
+        assert column_fields(path, config) == {"text": "Sentence"}
+        mapping = column_mapping(path, config)
+        assert mapping is not None
+        assert mapping.text == "Sentence"
