@@ -19,8 +19,8 @@ from framing.data.bundled import load_bundled, load_bundled_splits, load_card
 from framing.data.corpus import Corpus, metadata_fields
 from framing.data.gold import gold_annotations, soft_labels
 from framing.data.readers import ColumnMapping, read_corpus
-from framing.data.splits import Splits, load_splits, make_splits, splits_from_metadata
-from framing.errors import ConfigError, DataError, unknown_name
+from framing.data.splits import NAMES, Splits, load_splits, make_splits, splits_from_metadata
+from framing.errors import ConfigError, DataError, counted, unknown_name
 from framing.records import Annotation, Sentence
 
 
@@ -197,12 +197,33 @@ def load_study(config: RunConfig) -> Study:
     )
     study.check_filter("where", data.where)
     study.check_filter("hold_out", data.hold_out)
+    _check_names(study, data.splits)
     _check_splits(study)
     return study
 
 
+def _check_names(study: Study, wanted: SplitConfig | None) -> None:
+    """Refuse splits that the data bring along where one of the three is not among them."""
+    found = study.splits.documents
+    lacking = [name for name in NAMES if name not in found]
+    if not lacking:
+        return
+    where, what = study.corpus.name, "the splits have"
+    if wanted is not None and wanted.file is not None:
+        where, what = str(wanted.file), "the manifest has"
+    elif wanted is not None and wanted.column is not None:
+        what = f"column {wanted.column!r} has"
+    there = ", ".join(f"{name} ({counted(len(ids), 'document')})" for name, ids in found.items())
+    raise DataError(
+        f"{where}: {what} no document of {' and '.join(lacking)}; found {there or 'none'}. A run "
+        "learns from train, fits thresholds and calibration on dev and is scored on test; move "
+        f"some documents into {' and '.join(lacking)}, or leave the splits out of the config and "
+        "they are drawn"
+    )
+
+
 def _check_splits(study: Study) -> None:
-    for name in ("train", "dev", "test"):
+    for name in NAMES:
         if not study.split(name):
             filtered = study.where or study.hold_out
             chosen = "that data.where and data.hold_out admit " if filtered else ""
