@@ -16,12 +16,12 @@ from framing.config import AddedConfig, DataConfig, RunConfig, SplitConfig
 from framing.data.benchmarks import Card, OfficialFigure, benchmark_splits, load_benchmark
 from framing.data.benchmarks import load_card as load_benchmark_card
 from framing.data.bundled import load_bundled, load_bundled_splits, load_card
-from framing.data.corpus import Corpus, metadata_fields
+from framing.data.corpus import Corpus, check_adjudicator, metadata_fields
 from framing.data.gold import gold_annotations, soft_labels
 from framing.data.readers import ColumnMapping, read_corpus
 from framing.data.splits import NAMES, Splits, load_splits, make_splits, splits_from_metadata
 from framing.errors import ConfigError, DataError, counted, unknown_name
-from framing.records import Annotation, Sentence
+from framing.records import ADJUDICATOR, Annotation, Sentence
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,8 @@ def load_study(config: RunConfig) -> Study:
     data = config.data
     card = None if data.benchmark is None else load_benchmark_card(data.benchmark)
     corpus = _corpus(data, card)
+    if data.adjudicator != ADJUDICATOR:
+        check_adjudicator(corpus, data.adjudicator, "data.adjudicator")
     added = tuple(_added(item, corpus, data.adjudicator) for item in data.add)
     _check_ids(corpus, added)
     study = Study(
@@ -262,6 +264,8 @@ def benchmark_root(root: Path | None, card: Card) -> Path:
 def _added(config: AddedConfig, corpus: Corpus, adjudicator: str) -> Added:
     columns = ColumnMapping.from_dict(config.columns) if config.columns else None
     found = read_corpus(config.path, corpus.codebook, columns)
+    if config.adjudicator not in (None, ADJUDICATOR):
+        check_adjudicator(found, config.adjudicator, "data.add.adjudicator")
     adjudicator = config.adjudicator or adjudicator
     if config.documents is None:
         return Added(found, config.weight, adjudicator)

@@ -107,7 +107,7 @@ def _add_corpus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook", type=Path, help="codebook (YAML); needed for your own data")
     parser.add_argument("--columns", type=Path, help="YAML file that says which column holds what")
     parser.add_argument(
-        "--adjudicator", default=ADJUDICATOR, help=f"final coder (default: {ADJUDICATOR})"
+        "--adjudicator", metavar="NAME", help=f"final coder (default: {ADJUDICATOR}, if any)"
     )
 
 
@@ -136,7 +136,9 @@ def run(args: argparse.Namespace) -> int:
 
         refuse_existing(args.out, args.overwrite)
     corpus = _load(args)
-    return _audit(corpus, args) if args.action == "audit" else _split(corpus, args)
+    adjudicator = _adjudicator(corpus, args.adjudicator)
+    command = _audit if args.action == "audit" else _split
+    return command(corpus, args, adjudicator)
 
 
 def _load(args: argparse.Namespace) -> Corpus:
@@ -158,6 +160,15 @@ def _load(args: argparse.Namespace) -> Corpus:
         raise DataError(_no_codebook(args.corpus))
     fields = {} if args.columns is None else read_column_fields(args.columns)
     return read_corpus(path, load_codebook(args.codebook), ColumnMapping.from_dict(fields))
+
+
+def _adjudicator(corpus: Corpus, named: str | None) -> str:
+    from framing.data.corpus import check_adjudicator
+
+    if named is None:
+        return ADJUDICATOR
+    check_adjudicator(corpus, named, "--adjudicator")
+    return named
 
 
 def _refuse_own(args: argparse.Namespace, what: str) -> None:
@@ -190,11 +201,11 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
 
 
-def _split(corpus: Corpus, args: argparse.Namespace) -> int:
+def _split(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
     from framing.data.gold import gold_annotations
     from framing.data.splits import make_splits, save_splits
 
-    gold = gold_annotations(corpus.annotations, corpus.codebook, args.adjudicator)
+    gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
     splits = make_splits(corpus, gold, args.fractions, args.seed, tuple(args.stratify))
     save_splits(args.out, splits)
     console = _console()
@@ -203,11 +214,11 @@ def _split(corpus: Corpus, args: argparse.Namespace) -> int:
     return 0
 
 
-def _audit(corpus: Corpus, args: argparse.Namespace) -> int:
+def _audit(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
     from framing.data.facts import corpus_facts
 
-    splits = _audit_splits(corpus, args)
-    facts = corpus_facts(corpus, splits, args.by, args.adjudicator)
+    splits = _audit_splits(corpus, args, adjudicator)
+    facts = corpus_facts(corpus, splits, args.by, adjudicator)
     console = _console()
     console.print(
         f"[bold]{corpus.name}[/bold]: {facts['sentences']:,} sentences in "
@@ -232,7 +243,7 @@ def _audit(corpus: Corpus, args: argparse.Namespace) -> int:
     return 0
 
 
-def _audit_splits(corpus: Corpus, args: argparse.Namespace) -> Splits | None:
+def _audit_splits(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> Splits | None:
     from framing.corpora import BUNDLED
     from framing.data.benchmarks import benchmark_splits, load_card
     from framing.data.bundled import load_bundled_splits
@@ -242,7 +253,7 @@ def _audit_splits(corpus: Corpus, args: argparse.Namespace) -> Splits | None:
     if args.splits is not None:
         return load_splits(args.splits, corpus)
     if args.root is not None:
-        gold = gold_annotations(corpus.annotations, corpus.codebook, args.adjudicator)
+        gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
         return benchmark_splits(load_card(args.corpus), corpus, gold)
     if args.codebook is None and args.corpus in BUNDLED:
         return load_bundled_splits(args.corpus, corpus)

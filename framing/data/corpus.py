@@ -98,6 +98,24 @@ def metadata_fields(sentences: Iterable[Sentence]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def check_adjudicator(corpus: Corpus, name: str, key: str) -> None:
+    """Refuse a final coder whose word would silently count for nothing, such as a misspelt one.
+
+    Args:
+        corpus: What he should have coded.
+        name: His name, as somebody gave it.
+        key: Where it was given.
+
+    Raises:
+        DataError: The corpus has coders, and he is none of them.
+    """
+    if corpus.coders and name not in corpus.coders:
+        raise DataError(
+            f"{corpus.name}: {key}: {unknown_name('coder', name, corpus.coders)} Leave it out "
+            "where nobody's word is final"
+        )
+
+
 def make_corpus(
     name: str,
     codebook: Codebook,

@@ -121,6 +121,15 @@ def test_adjudicator(study: list[str], capsys: pytest.CaptureFixture[str]) -> No
     assert "coded by 1: 20 sentences" in text
 
 
+def test_a_misspelt_adjudicator(
+    study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for action in (["audit"], ["split", "--out", str(tmp_path / "s.json")]):
+        message = failure(*action, *study, "--adjudicator", "Anna", capsys=capsys)
+        assert "coded: --adjudicator: unknown coder 'Anna'; known: Ana, Ben. Did you" in message
+    assert not (tmp_path / "s.json").exists()
+
+
 def test_columns_may_stand_below_their_key(
     study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
