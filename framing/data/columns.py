@@ -95,7 +95,8 @@ class ColumnMapping:
         genre: Of the document.
         coder: Who coded the row. Without such a column the labels are taken as gold.
         missing_doc_id: Where no document id is given: each ``sentence`` is a document of its own,
-            or the whole ``file`` is one document.
+            or the whole ``file`` is one document. None: ``sentence``, but a corpus in which only
+            some sentences have an id is not divided, since nobody said that this is meant.
         ignore: Columns that are not read; all others are kept as metadata.
         variables: Variable id -> where its values stand. Without an entry: a column of that name,
             or columns ``variable.label``.
@@ -113,7 +114,7 @@ class ColumnMapping:
     title: str | None = None
     genre: str | None = None
     coder: str | None = None
-    missing_doc_id: Literal["sentence", "file"] = "sentence"
+    missing_doc_id: Literal["sentence", "file"] | None = None
     ignore: tuple[str, ...] = ()
     variables: Mapping[str, VariableColumns] = field(default_factory=dict)
 

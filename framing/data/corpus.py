@@ -29,6 +29,8 @@ class Corpus:
         sentences: In the order of the file.
         annotations: Any number a sentence, at most one for each coder.
         hash: SHA-256 of sentences and annotations; their order does not count.
+        without_document: Ids of the sentences that do not say which document they stand in
+            although others do, and of which nobody said what that means.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Corpus:
     sentences: tuple[Sentence, ...]
     annotations: tuple[Annotation, ...]
     hash: str
+    without_document: frozenset[str] = frozenset()
 
     @functools.cached_property
     def documents(self) -> tuple[str, ...]:
@@ -66,7 +69,13 @@ class Corpus:
             )
         annotations = tuple(a for a in self.annotations if a.sentence_id in wanted)
         digest = content_hash(sentences, annotations)
-        return replace(self, sentences=sentences, annotations=annotations, hash=digest)
+        return replace(
+            self,
+            sentences=sentences,
+            annotations=annotations,
+            hash=digest,
+            without_document=self.without_document & wanted,
+        )
 
     def where(self, filters: Mapping[str, Collection[str]]) -> Corpus:
         """The corpus of the sentences whose metadata have one of the values given.

@@ -181,7 +181,7 @@ class _CorpusReader:
         self.problems.raise_any(f"{where}: the data have mistakes")
         if not self.annotations:
             raise DataError(f"{where}: {self._nothing_coded()}")
-        return make_corpus(
+        corpus = make_corpus(
             name,
             self.book,
             complete_all(self.drafts),
@@ -189,6 +189,12 @@ class _CorpusReader:
             sentence_places=self.draft_places,
             annotation_places=self.annotation_places,
         )
+        return replace(corpus, without_document=self._without_document())
+
+    def _without_document(self) -> frozenset[str]:
+        lacking = [draft.sentence.id for draft in self.drafts if not draft.has_document]
+        meant = self.mapping.missing_doc_id is not None or len(lacking) == len(self.drafts)
+        return frozenset() if meant else frozenset(lacking)
 
     def _nothing_coded(self) -> str:
         known = ", ".join(v.id for v in self.book.variables)

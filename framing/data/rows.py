@@ -31,12 +31,14 @@ class Draft:
         position: None where the row does not say.
         previous: None where the row does not say.
         has_id: Whether the row has an id, so that several rows can be about one sentence.
+        has_document: Whether the row says which document the sentence stands in.
     """
 
     sentence: Sentence
     position: int | None
     previous: str | None
     has_id: bool
+    has_document: bool
 
     def completed(self, position: int, previous: str) -> Sentence:
         """The sentence, with what the row itself says before what is given here."""
@@ -138,12 +140,13 @@ class SentenceReader:
             raise DataError(f"column {self._column['text']!r}: expected a sentence, found nothing")
         found = as_text(cell("id")).strip()
         sentence_id = found or f"{self.stem}-{row.place.row}"
-        default = sentence_id if self.mapping.missing_doc_id == "sentence" else self.stem
+        document = as_text(cell("doc_id")).strip()
+        default = self.stem if self.mapping.missing_doc_id == "file" else sentence_id
         position, previous = cell("position"), cell("previous")
         sentence = Sentence(
             id=sentence_id,
             text=text,
-            doc_id=as_text(cell("doc_id")).strip() or default,
+            doc_id=document or default,
             target=as_text(cell("target")),
             metadata={
                 name: value
@@ -157,6 +160,7 @@ class SentenceReader:
             None if as_text(position).strip() == "" else whole_number(position, "position"),
             None if previous is None else as_text(previous),
             bool(found),
+            bool(document),
         )
 
 

@@ -151,6 +151,27 @@ def test_rows_by_several_coders(book: Codebook, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("documents", "fields", "lacking"),
+    [
+        ("d,,", {}, {"b", "c"}),
+        (",,", {}, set()),
+        ("d,d,d", {}, set()),
+        ("d,,", {"missing_doc_id": "sentence"}, set()),
+        ("d,,", {"missing_doc_id": "file"}, set()),
+    ],
+)
+def test_sentences_that_name_no_document_although_others_do(
+    book: Codebook, tmp_path: Path, documents: str, fields: dict[str, str], lacking: set[str]
+) -> None:
+    rows = [f"{s},{d},T {s},jobs" for s, d in zip("abc", documents.split(","), strict=True)]
+    (tmp_path / "x.csv").write_text("\n".join(["id,doc_id,text,topics", *rows]) + "\n")
+    corpus = read_corpus(tmp_path / "x.csv", book, ColumnMapping.from_dict(fields))
+    assert corpus.without_document == lacking
+    own = "x" if fields.get("missing_doc_id") == "file" else "b"
+    assert corpus.sentences[1].doc_id == (documents.split(",")[1] or own)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("id,text,coder,topics\na,T,A,\na,U,B,\n", "x.csv:3: sentence 'a' has another text"),
