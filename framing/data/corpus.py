@@ -31,6 +31,8 @@ class Corpus:
         hash: SHA-256 of sentences and annotations; their order does not count.
         without_document: Ids of the sentences that do not say which document they stand in
             although others do, and of which nobody said what that means.
+        unordered_documents: Ids of the documents whose rows do not tell the order of their
+            sentences, so that no previous sentence was filled in.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Corpus:
     annotations: tuple[Annotation, ...]
     hash: str
     without_document: frozenset[str] = frozenset()
+    unordered_documents: frozenset[str] = frozenset()
 
     @functools.cached_property
     def documents(self) -> tuple[str, ...]:
@@ -75,6 +78,7 @@ class Corpus:
             annotations=annotations,
             hash=digest,
             without_document=self.without_document & wanted,
+            unordered_documents=self.unordered_documents & {s.doc_id for s in sentences},
         )
 
     def where(self, filters: Mapping[str, Collection[str]]) -> Corpus:
