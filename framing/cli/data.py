@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framing.errors import ConfigError, DataError, DependencyError
-from framing.records import ADJUDICATOR
+from framing.errors import ConfigError, DataError, DependencyError, counted
+from framing.records import ADJUDICATOR, GOLD
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -216,6 +216,7 @@ def _split(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
 
 def _audit(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
     from framing.data.facts import corpus_facts
+    from framing.data.notices import notices
 
     splits = _audit_splits(corpus, args, adjudicator)
     facts = corpus_facts(corpus, splits, args.by, adjudicator)
@@ -225,6 +226,9 @@ def _audit(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
         f"{facts['documents']:,} documents, codebook {facts['codebook']}, hash {corpus.hash[:12]}"
     )
     _print_coders(console, facts)
+    _print_coverage(console, corpus)
+    for notice in notices(corpus, adjudicator):
+        console.print(f"Note: {notice}", markup=False)
     _print_labels(console, facts["labels"])
     for field, groups in facts["by"].items():
         rows = {
@@ -237,6 +241,7 @@ def _audit(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
         }
         _print_table(console, f"Documents, sentences and shares by {field}", rows, across=False)
     _print_agreement(console, facts["agreement"])
+    _print_repeats(console, corpus)
     if splits is not None:
         _print_table(console, "Splits", facts["splits"])
         _print_leakage(console, corpus, splits)
@@ -261,10 +266,29 @@ def _audit_splits(corpus: Corpus, args: argparse.Namespace, adjudicator: str) ->
 
 
 def _print_coders(console: Console, facts: Mapping[str, Any]) -> None:
+    if set(facts["annotations"]) == {GOLD}:
+        sentences = counted(facts["annotations"][GOLD], "sentence")
+        console.print(f"Labels are given as gold for {sentences}; no coder is named")
+        return
     coders = ", ".join(f"{coder} {n:,}" for coder, n in facts["annotations"].items())
     console.print(f"Annotations by coder: {coders}", markup=False)
     for number, sentences in facts["coders_per_sentence"].items():
         console.print(f"  coded by {number}: {sentences:,} sentences")
+
+
+def _print_coverage(console: Console, corpus: Corpus) -> None:
+    from framing.data.facts import coverage
+
+    rows: dict[str, dict[str, int]] = {}
+    for coder, of in coverage(corpus).items():
+        rows[coder] = {}
+        for variable in corpus.codebook.variables:
+            found = of[variable.id]
+            rows[coder][variable.id] = found.coded
+            # Whoever coded a single_label variable gave a label.
+            if variable.kind == "multi_label":
+                rows[coder][f"{variable.id}, any label"] = found.labelled
+    _print_table(console, "Sentences coded, by coder and variable", rows, across=False)
 
 
 def _print_labels(console: Console, labels: Mapping[str, Mapping[str, int]]) -> None:
@@ -314,6 +338,19 @@ def _cell(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _print_repeats(console: Console, corpus: Corpus) -> None:
+    from framing.data.leakage import find_repeats
+
+    report = find_repeats(corpus.sentences)
+    console.print(
+        f"Repeated: {counted(report.same, 'sentence')} with the text of an earlier one, "
+        f"{report.across} of them in another document; {report.short} of fewer than four words"
+    )
+    text = {s.id: s.text for s in corpus.sentences}
+    for found, first in report.examples:
+        console.print(f"  {found} as {first}: {text[found]}", markup=False)
 
 
 def _print_leakage(console: Console, corpus: Corpus, splits: Splits) -> None:
