@@ -44,8 +44,9 @@ def _order(corpus: Corpus) -> Iterator[str]:
     if unordered := corpus.unordered_documents:
         yield (
             f"{counted(len(unordered), 'document')} whose rows do not tell the order of sentences, "
-            f"such as {min(unordered)!r}: the rows are sorted by coder, and the coders coded "
-            "different sentences. No previous sentence is filled in there; give a column position"
+            f"such as {min(unordered)!r}: coders have them in different orders, or the rows are "
+            "sorted by coder and no coder coded them all. No previous sentence is filled in there; "
+            "give a column position"
         )
 
 
