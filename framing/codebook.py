@@ -39,6 +39,14 @@ RESERVED = frozenset(
         *("start", "end", "coder", "bundle", "p", "metadata"),
     )
 )
+#: Ids that stand where labels do in scores -> what they mean there.
+_RESERVED_LABELS = {
+    "macro": "the mean over the labels",
+    "micro": "all labels pooled",
+    "pairs": "pairs of a label and its value",
+}
+#: The variable under which figures over all of them stand.
+_ALL_VARIABLES = "all"
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -322,7 +330,7 @@ class _Checker:
         self.unique("variable", [(node, variable.id) for node, variable in pairs])
         self.check_per(pairs)
         return Codebook(
-            name=self.identifier(fields.get("name"), "the codebook's name"),
+            name=self.identifier(fields.get("name"), "the codebook's name", spelt="title"),
             version=self.whole_number(fields.get("version"), "version"),
             language=self.text(fields.get("language")) or "en",
             title=self.text(fields.get("title")),
@@ -339,6 +347,8 @@ class _Checker:
                 f"a variable cannot be named {variable_id!r}, which is a column of its own in "
                 "tables; choose another id",
             )
+        if variable_id == _ALL_VARIABLES:
+            self.reserved(fields["id"], "variable", variable_id, "all variables together")
         nodes = self.sequence(fields.get("labels"), "labels")
         labels = [(child, self.label(child)) for child in nodes]
         self.unique("label", [(child, label.id) for child, label in labels])
@@ -362,6 +372,8 @@ class _Checker:
     def label(self, node: yaml.Node) -> Label:
         fields = self.mapping(node, "a label", _LABEL_KEYS, required=("id",))
         label_id = self.identifier(fields.get("id"), "a label's id")
+        if label_id in _RESERVED_LABELS:
+            self.reserved(fields["id"], "label", label_id, _RESERVED_LABELS[label_id])
         return Label(
             id=label_id,
             name=self.text(fields.get("name")) or label_id,
@@ -370,6 +382,13 @@ class _Checker:
             include=self.texts(fields.get("include"), "include"),
             exclude=self.texts(fields.get("exclude"), "exclude"),
             keywords=self.texts(fields.get("keywords"), "keywords"),
+        )
+
+    def reserved(self, node: yaml.Node, what: str, name: str, meaning: str) -> None:
+        self.problem(
+            node,
+            f"a {what} cannot have the id {name!r}, which stands for {meaning} in scores; choose "
+            "another id and put the word under `name`",
         )
 
     def check_per(self, pairs: list[tuple[yaml.Node, Variable]]) -> None:
@@ -431,13 +450,13 @@ class _Checker:
             return ""
         return " ".join(str(node.value).split())
 
-    def identifier(self, node: yaml.Node | None, what: str) -> str:
+    def identifier(self, node: yaml.Node | None, what: str, spelt: str = "name") -> str:
         name = self.text(node)
         if node is not None and not _IDENTIFIER.match(name):
             self.problem(
                 node,
-                f"{what} must be lower-case letters, digits and '_', "
-                f"starting with a letter; found {name!r}",
+                f"{what} must be lower-case letters from a to z, digits and '_', starting with a "
+                f"letter; found {name!r}. Put the spelling that people read under `{spelt}`",
             )
         return name
 

@@ -38,6 +38,7 @@ from framing.external import (
     column_fields,
     column_mapping,
     evaluate_external,
+    final_coder,
     scored_corpus,
     study_of,
 )
@@ -91,7 +92,7 @@ class Source:
     Attributes:
         data: File or folder.
         columns: YAML file with a column mapping; None takes that of the run's config.
-        adjudicator: The coder whose word is final; None takes that of the run's config.
+        adjudicator: The coder whose word is final; None: see `framing.external.final_coder`.
         origin: Where texts and codes come from, "" where unknown.
     """
 
@@ -171,7 +172,7 @@ def _material(source: Source, run: Path, say: Say) -> _Material:
     data = source.data.resolve()
     corpus = read_corpus(data, bundle.codebook, column_mapping(source.columns, config))
     _check_unseen(study_of(run, config), config, corpus, data)
-    adjudicator = source.adjudicator or config.data.adjudicator
+    adjudicator = final_coder(corpus, source.adjudicator, config)
     return _Material(
         run=run,
         config=config,

@@ -7,19 +7,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from framing.artifacts import RUN, read_json
 from framing.codebook import Codebook
 from framing.config import RunConfig, load_config
 from framing.data.benchmarks import Card, benchmark_splits, load_benchmark, load_card
-from framing.data.corpus import Corpus
+from framing.data.columns import read_column_fields
+from framing.data.corpus import Corpus, check_adjudicator
 from framing.data.gold import gold_annotations
 from framing.data.readers import ColumnMapping, read_corpus
-from framing.errors import ConfigError, DataError, FramingError, OutputError
+from framing.errors import DataError, FramingError, OutputError
 from framing.evaluation.schema import Scores
 from framing.inference.bundle import load_bundle
-from framing.records import Sentence
+from framing.records import ADJUDICATOR, Sentence
 from framing.scoring import Scored, score_run
 from framing.study import Study, load_study
 
@@ -41,7 +40,7 @@ def evaluate_external(
         data: File or folder.
         out: Folder for predictions, scores and report; replaced if it exists.
         columns: YAML file with a column mapping; None takes that of the run's config.
-        adjudicator: The coder whose word is final; None takes that of the run's config.
+        adjudicator: The coder whose word is final; None: see `final_coder`.
         origin: Where texts and codes come from, "" where unknown.
         benchmark: Name of the public benchmark whose files `data` holds; its test split is scored.
 
@@ -49,18 +48,20 @@ def evaluate_external(
         The scores.
 
     Raises:
-        DataError: The data cannot be read, does not fit the codebook or has no coded sentence.
+        DataError: The data cannot be read, does not fit the codebook or has no coded sentence, or
+            the adjudicator is none of its coders.
     """
     out = out.resolve()
     check_replaceable(out)
     config = load_config(run / RUN.config)
     book = load_bundle(run).codebook
-    adjudicator = adjudicator or config.data.adjudicator
     if benchmark is None:
         corpus = read_corpus(data, book, column_mapping(columns, config))
-        scored = scored_corpus(corpus, adjudicator, origin)
+        scored = scored_corpus(corpus, final_coder(corpus, adjudicator, config), origin)
     else:
-        scored = _scored_benchmark(load_card(benchmark), data, book, adjudicator)
+        card = load_card(benchmark)
+        corpus = _benchmark_corpus(card, data, book)
+        scored = _scored_benchmark(card, corpus, final_coder(corpus, adjudicator, config))
     # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -96,15 +97,25 @@ def column_fields(path: Path | None, config: RunConfig) -> dict[str, Any]:
     Raises:
         ConfigError: The file cannot be read or holds no mapping.
     """
-    if path is None:
-        return config.data.columns
-    try:
-        value: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: expected `field: column` lines, found {type(value).__name__}")
-    return value
+    return config.data.columns if path is None else read_column_fields(path)
+
+
+def final_coder(corpus: Corpus, named: str | None, config: RunConfig) -> str:
+    """The coder whose word is final on other data than a run's own.
+
+    Args:
+        corpus: The other data.
+        named: Who was named for them; None: whoever the run's config names, where he is among
+            their coders, since other data often have other coders.
+        config: Of the run.
+
+    Raises:
+        DataError: The one named is none of the coders.
+    """
+    if named is not None:
+        check_adjudicator(corpus, named, "adjudicator")
+        return named
+    return config.data.adjudicator if config.data.adjudicator in corpus.coders else ADJUDICATOR
 
 
 def scored_corpus(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
@@ -130,15 +141,19 @@ def scored_corpus(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
     )
 
 
-def _scored_benchmark(card: Card, root: Path, book: Codebook, adjudicator: str) -> Scored:
-    """The test split of a benchmark, for scoring a run with the same variables and labels."""
+def _benchmark_corpus(card: Card, root: Path, book: Codebook) -> Corpus:
+    """A benchmark, for a run with the same variables and labels."""
     expected, found = ({head.name: head.labels for head in b.heads} for b in (card.codebook, book))
     if expected != found:
         raise DataError(
             f"{card.name}: expected a run with its variables and labels {expected}, found {found}; "
             f"train one with `data: {{benchmark: {card.name}}}`"
         )
-    corpus = load_benchmark(card, root)
+    return load_benchmark(card, root)
+
+
+def _scored_benchmark(card: Card, corpus: Corpus, adjudicator: str) -> Scored:
+    """The test split of a benchmark, for scoring."""
     gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
     documents = set(benchmark_splits(card, corpus, gold).documents["test"])
     test = corpus.subset(s.id for s in corpus.sentences if s.doc_id in documents)

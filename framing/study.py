@@ -16,12 +16,12 @@ from framing.config import AddedConfig, DataConfig, RunConfig, SplitConfig
 from framing.data.benchmarks import Card, OfficialFigure, benchmark_splits, load_benchmark
 from framing.data.benchmarks import load_card as load_benchmark_card
 from framing.data.bundled import load_bundled, load_bundled_splits, load_card
-from framing.data.corpus import Corpus, metadata_fields
+from framing.data.corpus import Corpus, check_adjudicator, metadata_fields
 from framing.data.gold import gold_annotations, soft_labels
 from framing.data.readers import ColumnMapping, read_corpus
-from framing.data.splits import Splits, load_splits, make_splits, splits_from_metadata
-from framing.errors import ConfigError, DataError, unknown_name
-from framing.records import Annotation, Sentence
+from framing.data.splits import NAMES, Splits, load_splits, make_splits, splits_from_metadata
+from framing.errors import ConfigError, DataError, counted, unknown_name
+from framing.records import ADJUDICATOR, Annotation, Sentence
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,8 @@ def load_study(config: RunConfig) -> Study:
     data = config.data
     card = None if data.benchmark is None else load_benchmark_card(data.benchmark)
     corpus = _corpus(data, card)
+    if data.adjudicator != ADJUDICATOR:
+        check_adjudicator(corpus, data.adjudicator, "data.adjudicator")
     added = tuple(_added(item, corpus, data.adjudicator) for item in data.add)
     _check_ids(corpus, added)
     study = Study(
@@ -197,12 +199,33 @@ def load_study(config: RunConfig) -> Study:
     )
     study.check_filter("where", data.where)
     study.check_filter("hold_out", data.hold_out)
+    _check_names(study, data.splits)
     _check_splits(study)
     return study
 
 
+def _check_names(study: Study, wanted: SplitConfig | None) -> None:
+    """Refuse splits that the data bring along where one of the three is not among them."""
+    found = study.splits.documents
+    lacking = [name for name in NAMES if name not in found]
+    if not lacking:
+        return
+    where, what = study.corpus.name, "the splits have"
+    if wanted is not None and wanted.file is not None:
+        where, what = str(wanted.file), "the manifest has"
+    elif wanted is not None and wanted.column is not None:
+        what = f"column {wanted.column!r} has"
+    there = ", ".join(f"{name} ({counted(len(ids), 'document')})" for name, ids in found.items())
+    raise DataError(
+        f"{where}: {what} no document of {' and '.join(lacking)}; found {there or 'none'}. A run "
+        "learns from train, fits thresholds and calibration on dev and is scored on test; move "
+        f"some documents into {' and '.join(lacking)}, or leave the splits out of the config and "
+        "they are drawn"
+    )
+
+
 def _check_splits(study: Study) -> None:
-    for name in ("train", "dev", "test"):
+    for name in NAMES:
         if not study.split(name):
             filtered = study.where or study.hold_out
             chosen = "that data.where and data.hold_out admit " if filtered else ""
@@ -241,6 +264,8 @@ def benchmark_root(root: Path | None, card: Card) -> Path:
 def _added(config: AddedConfig, corpus: Corpus, adjudicator: str) -> Added:
     columns = ColumnMapping.from_dict(config.columns) if config.columns else None
     found = read_corpus(config.path, corpus.codebook, columns)
+    if config.adjudicator not in (None, ADJUDICATOR):
+        check_adjudicator(found, config.adjudicator, "data.add.adjudicator")
     adjudicator = config.adjudicator or adjudicator
     if config.documents is None:
         return Added(found, config.weight, adjudicator)

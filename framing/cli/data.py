@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framing.errors import ConfigError, DataError, DependencyError
-from framing.records import ADJUDICATOR
+from framing.errors import ConfigError, DataError, DependencyError, counted
+from framing.records import ADJUDICATOR, GOLD
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,7 +107,7 @@ def _add_corpus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--codebook", type=Path, help="codebook (YAML); needed for your own data")
     parser.add_argument("--columns", type=Path, help="YAML file that says which column holds what")
     parser.add_argument(
-        "--adjudicator", default=ADJUDICATOR, help=f"final coder (default: {ADJUDICATOR})"
+        "--adjudicator", metavar="NAME", help=f"final coder (default: {ADJUDICATOR}, if any)"
     )
 
 
@@ -136,7 +136,9 @@ def run(args: argparse.Namespace) -> int:
 
         refuse_existing(args.out, args.overwrite)
     corpus = _load(args)
-    return _audit(corpus, args) if args.action == "audit" else _split(corpus, args)
+    adjudicator = _adjudicator(corpus, args.adjudicator)
+    command = _audit if args.action == "audit" else _split
+    return command(corpus, args, adjudicator)
 
 
 def _load(args: argparse.Namespace) -> Corpus:
@@ -144,6 +146,7 @@ def _load(args: argparse.Namespace) -> Corpus:
     from framing.corpora import BUNDLED
     from framing.data.benchmarks import load_benchmark, load_card
     from framing.data.bundled import load_bundled
+    from framing.data.columns import ColumnMapping, read_column_fields
     from framing.data.readers import read_corpus
 
     path = Path(args.corpus)
@@ -155,7 +158,17 @@ def _load(args: argparse.Namespace) -> Corpus:
         return load_bundled(args.corpus)
     if args.codebook is None:
         raise DataError(_no_codebook(args.corpus))
-    return read_corpus(path, load_codebook(args.codebook), _columns(args.columns))
+    fields = {} if args.columns is None else read_column_fields(args.columns)
+    return read_corpus(path, load_codebook(args.codebook), ColumnMapping.from_dict(fields))
+
+
+def _adjudicator(corpus: Corpus, named: str | None) -> str:
+    from framing.data.corpus import check_adjudicator
+
+    if named is None:
+        return ADJUDICATOR
+    check_adjudicator(corpus, named, "--adjudicator")
+    return named
 
 
 def _refuse_own(args: argparse.Namespace, what: str) -> None:
@@ -180,25 +193,6 @@ def _no_codebook(corpus: str) -> str:
     )
 
 
-def _columns(path: Path | None) -> Any:
-    import yaml
-
-    from framing.data.columns import ColumnMapping
-
-    if path is None:
-        return None
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
-    if isinstance(value, dict):
-        # A section cut out of a run config still has its key.
-        value = value.get("columns", value)
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: expected `field: column` lines, found {value!r}")
-    return ColumnMapping.from_dict(value)
-
-
 def _console() -> Console:
     """A console that does not cut tables off when they go into a file."""
     from rich.console import Console
@@ -207,11 +201,11 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
 
 
-def _split(corpus: Corpus, args: argparse.Namespace) -> int:
+def _split(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
     from framing.data.gold import gold_annotations
     from framing.data.splits import make_splits, save_splits
 
-    gold = gold_annotations(corpus.annotations, corpus.codebook, args.adjudicator)
+    gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
     splits = make_splits(corpus, gold, args.fractions, args.seed, tuple(args.stratify))
     save_splits(args.out, splits)
     console = _console()
@@ -220,17 +214,21 @@ def _split(corpus: Corpus, args: argparse.Namespace) -> int:
     return 0
 
 
-def _audit(corpus: Corpus, args: argparse.Namespace) -> int:
+def _audit(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> int:
     from framing.data.facts import corpus_facts
+    from framing.data.notices import notices
 
-    splits = _audit_splits(corpus, args)
-    facts = corpus_facts(corpus, splits, args.by, args.adjudicator)
+    splits = _audit_splits(corpus, args, adjudicator)
+    facts = corpus_facts(corpus, splits, args.by, adjudicator)
     console = _console()
     console.print(
         f"[bold]{corpus.name}[/bold]: {facts['sentences']:,} sentences in "
         f"{facts['documents']:,} documents, codebook {facts['codebook']}, hash {corpus.hash[:12]}"
     )
     _print_coders(console, facts)
+    _print_coverage(console, corpus)
+    for notice in notices(corpus, adjudicator):
+        console.print(f"Note: {notice}", markup=False)
     _print_labels(console, facts["labels"])
     for field, groups in facts["by"].items():
         rows = {
@@ -243,13 +241,14 @@ def _audit(corpus: Corpus, args: argparse.Namespace) -> int:
         }
         _print_table(console, f"Documents, sentences and shares by {field}", rows, across=False)
     _print_agreement(console, facts["agreement"])
+    _print_repeats(console, corpus)
     if splits is not None:
         _print_table(console, "Splits", facts["splits"])
         _print_leakage(console, corpus, splits)
     return 0
 
 
-def _audit_splits(corpus: Corpus, args: argparse.Namespace) -> Splits | None:
+def _audit_splits(corpus: Corpus, args: argparse.Namespace, adjudicator: str) -> Splits | None:
     from framing.corpora import BUNDLED
     from framing.data.benchmarks import benchmark_splits, load_card
     from framing.data.bundled import load_bundled_splits
@@ -259,7 +258,7 @@ def _audit_splits(corpus: Corpus, args: argparse.Namespace) -> Splits | None:
     if args.splits is not None:
         return load_splits(args.splits, corpus)
     if args.root is not None:
-        gold = gold_annotations(corpus.annotations, corpus.codebook, args.adjudicator)
+        gold = gold_annotations(corpus.annotations, corpus.codebook, adjudicator)
         return benchmark_splits(load_card(args.corpus), corpus, gold)
     if args.codebook is None and args.corpus in BUNDLED:
         return load_bundled_splits(args.corpus, corpus)
@@ -267,10 +266,29 @@ def _audit_splits(corpus: Corpus, args: argparse.Namespace) -> Splits | None:
 
 
 def _print_coders(console: Console, facts: Mapping[str, Any]) -> None:
+    if set(facts["annotations"]) == {GOLD}:
+        sentences = counted(facts["annotations"][GOLD], "sentence")
+        console.print(f"Labels are given as gold for {sentences}; no coder is named")
+        return
     coders = ", ".join(f"{coder} {n:,}" for coder, n in facts["annotations"].items())
     console.print(f"Annotations by coder: {coders}", markup=False)
     for number, sentences in facts["coders_per_sentence"].items():
         console.print(f"  coded by {number}: {sentences:,} sentences")
+
+
+def _print_coverage(console: Console, corpus: Corpus) -> None:
+    from framing.data.facts import coverage
+
+    rows: dict[str, dict[str, int]] = {}
+    for coder, of in coverage(corpus).items():
+        rows[coder] = {}
+        for variable in corpus.codebook.variables:
+            found = of[variable.id]
+            rows[coder][variable.id] = found.coded
+            # Whoever coded a single_label variable gave a label.
+            if variable.kind == "multi_label":
+                rows[coder][f"{variable.id}, any label"] = found.labelled
+    _print_table(console, "Sentences coded, by coder and variable", rows, across=False)
 
 
 def _print_labels(console: Console, labels: Mapping[str, Mapping[str, int]]) -> None:
@@ -320,6 +338,19 @@ def _cell(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _print_repeats(console: Console, corpus: Corpus) -> None:
+    from framing.data.leakage import find_repeats
+
+    report = find_repeats(corpus.sentences)
+    console.print(
+        f"Repeated: {counted(report.same, 'sentence')} with the text of an earlier one, "
+        f"{report.across} of them in another document; {report.short} of fewer than four words"
+    )
+    text = {s.id: s.text for s in corpus.sentences}
+    for found, first in report.examples:
+        console.print(f"  {found} as {first}: {text[found]}", markup=False)
 
 
 def _print_leakage(console: Console, corpus: Corpus, splits: Splits) -> None:

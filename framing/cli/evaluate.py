@@ -40,7 +40,8 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--adjudicator",
-        help="coder whose word is final where coders differ (default: as in the run's config)",
+        help="coder whose word is final where coders differ (default: as in the run's config, if "
+        "that coder is among those of these data)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="default: RUN/evaluations/<name of the data>"

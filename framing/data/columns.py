@@ -7,7 +7,10 @@ import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from framing.codebook import Codebook, Variable
 from framing.errors import ConfigError, all_problems, unknown_name
@@ -49,8 +52,8 @@ class VariableColumns:
         column: Column(s) with label ids. multi_label: several in one cell, divided by
             `separator`; an empty cell means "coded, none present". single_label: one; an empty
             cell means "not coded". Several columns are read as if they were one cell.
-        columns: multi_label: label -> column with 0 or 1. `per` variable: label of the variable
-            it depends on -> column with the label given there.
+        columns: multi_label: label -> column with 0 or 1, without `values`. `per` variable: label
+            of the variable it depends on -> column with the label given there.
         coders: Coder -> column; each column holds what `column` would hold.
         counts: single_label: label -> column with the number of coders who gave it. Each row
             becomes so many annotations, by the coders "1", "2" and so on.
@@ -92,7 +95,8 @@ class ColumnMapping:
         genre: Of the document.
         coder: Who coded the row. Without such a column the labels are taken as gold.
         missing_doc_id: Where no document id is given: each ``sentence`` is a document of its own,
-            or the whole ``file`` is one document.
+            or the whole ``file`` is one document. None: ``sentence``, but a corpus in which only
+            some sentences have an id is not divided, since nobody said that this is meant.
         ignore: Columns that are not read; all others are kept as metadata.
         variables: Variable id -> where its values stand. Without an entry: a column of that name,
             or columns ``variable.label``.
@@ -110,7 +114,7 @@ class ColumnMapping:
     title: str | None = None
     genre: str | None = None
     coder: str | None = None
-    missing_doc_id: Literal["sentence", "file"] = "sentence"
+    missing_doc_id: Literal["sentence", "file"] | None = None
     ignore: tuple[str, ...] = ()
     variables: Mapping[str, VariableColumns] = field(default_factory=dict)
 
@@ -151,6 +155,29 @@ class ColumnMapping:
             raise ConfigError(all_problems("columns.variables: mistakes", problems))
 
 
+def read_column_fields(path: Path) -> dict[str, Any]:
+    """The plain values of a mapping that stands in a file of its own.
+
+    Args:
+        path: YAML; a section cut out of a run config may still have its key `columns`.
+
+    Returns:
+        Field -> value, for `ColumnMapping.from_dict`.
+
+    Raises:
+        ConfigError: The file cannot be read or holds no mapping.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot read the column mapping: {error}") from None
+    if isinstance(value, dict):
+        value = value.get("columns", value)
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: expected `field: column` lines, found {value!r}")
+    return value
+
+
 def _misfits(variable: Variable, spec: VariableColumns, book: Codebook) -> list[str]:
     where, found = f"{variable.id}", []
     per = None if variable.per is None else book.variable(variable.per)
@@ -158,6 +185,11 @@ def _misfits(variable: Variable, spec: VariableColumns, book: Codebook) -> list[
         found.append(
             f"{where}: `columns` is for multi_label and `per` variables; name the column that "
             "holds the label under `column`"
+        )
+    if spec.columns and variable.kind == "multi_label" and spec.values:
+        found.append(
+            f"{where}: `values` has no effect beside `columns`, whose cells say 1 or 0 (or yes or "
+            "no, true or false, ja or nein, wahr or falsch); leave it out, or recode the cells"
         )
     if spec.counts and (variable.kind == "multi_label" or per is not None):
         found.append(f"{where}: `counts` is for single_label variables without `per`")

@@ -29,6 +29,10 @@ class Corpus:
         sentences: In the order of the file.
         annotations: Any number a sentence, at most one for each coder.
         hash: SHA-256 of sentences and annotations; their order does not count.
+        without_document: Ids of the sentences that do not say which document they stand in
+            although others do, and of which nobody said what that means.
+        unordered_documents: Ids of the documents whose rows do not tell the order of their
+            sentences, so that no previous sentence was filled in.
     """
 
     name: str
@@ -36,6 +40,8 @@ class Corpus:
     sentences: tuple[Sentence, ...]
     annotations: tuple[Annotation, ...]
     hash: str
+    without_document: frozenset[str] = frozenset()
+    unordered_documents: frozenset[str] = frozenset()
 
     @functools.cached_property
     def documents(self) -> tuple[str, ...]:
@@ -66,7 +72,14 @@ class Corpus:
             )
         annotations = tuple(a for a in self.annotations if a.sentence_id in wanted)
         digest = content_hash(sentences, annotations)
-        return replace(self, sentences=sentences, annotations=annotations, hash=digest)
+        return replace(
+            self,
+            sentences=sentences,
+            annotations=annotations,
+            hash=digest,
+            without_document=self.without_document & wanted,
+            unordered_documents=self.unordered_documents & {s.doc_id for s in sentences},
+        )
 
     def where(self, filters: Mapping[str, Collection[str]]) -> Corpus:
         """The corpus of the sentences whose metadata have one of the values given.
@@ -96,6 +109,24 @@ def metadata_fields(sentences: Iterable[Sentence]) -> tuple[str, ...]:
         if sentence.target:
             found["target"] = None
     return tuple(found)
+
+
+def check_adjudicator(corpus: Corpus, name: str, key: str) -> None:
+    """Refuse a final coder whose word would silently count for nothing, such as a misspelt one.
+
+    Args:
+        corpus: What he should have coded.
+        name: His name, as somebody gave it.
+        key: Where it was given.
+
+    Raises:
+        DataError: The corpus has coders, and he is none of them.
+    """
+    if corpus.coders and name not in corpus.coders:
+        raise DataError(
+            f"{corpus.name}: {key}: {unknown_name('coder', name, corpus.coders)} Leave it out "
+            "where nobody's word is final"
+        )
 
 
 def make_corpus(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -17,6 +18,38 @@ from framing.errors import DataError, unknown_name
 from framing.records import ADJUDICATOR, Annotation
 
 Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a variable one coder coded.
+
+    Attributes:
+        coded: Sentences of which he said anything, "none present" included.
+        labelled: Those of them to which he gave at least one label.
+    """
+
+    coded: int
+    labelled: int
+
+
+def coverage(corpus: Corpus) -> Mapping[str, Mapping[str, Coverage]]:
+    """What each coder coded: coder -> variable id -> counts; coders sorted, gold included."""
+    heads = {
+        v.id: [head.name for head in corpus.codebook.heads if head.variable == v.id]
+        for v in corpus.codebook.variables
+    }
+    coded: Counter[tuple[str, str]] = Counter()
+    labelled: Counter[tuple[str, str]] = Counter()
+    for annotation in corpus.annotations:
+        for variable, names in heads.items():
+            given = [annotation.values[name] for name in names if name in annotation.values]
+            coded[annotation.coder, variable] += bool(given)
+            labelled[annotation.coder, variable] += any(given)
+    return {
+        coder: {v: Coverage(coded[coder, v], labelled[coder, v]) for v in heads}
+        for coder in corpus.coders
+    }
 
 
 def corpus_facts(

@@ -1,10 +1,11 @@
-"""Sentences of an evaluated split that stand, whole or nearly so, in the training data."""
+"""Sentences that stand more than once: in a corpus, or in training data and an evaluated split."""
 
 from __future__ import annotations
 
 import heapq
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,9 +46,55 @@ class LeakageReport:
     short: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatReport:
+    """Sentences of a corpus that repeat an earlier one.
+
+    Attributes:
+        same: Sentences with the text and the target of an earlier one, but for case, white space
+            and punctuation; those of at least four words.
+        across: Those of them of which an earlier one stands in another document.
+        examples: At most ten of the latter: id, id of the first such sentence.
+        short: Sentences of fewer than four words that repeat another, counted nowhere else.
+    """
+
+    same: int
+    across: int
+    examples: tuple[tuple[str, str], ...]
+    short: int
+
+
 def normalised(text: str) -> str:
     """Lower-case words with single spaces, compatible characters made one."""
     return _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def find_repeats(sentences: Sequence[Sentence]) -> RepeatReport:
+    """Look for sentences that stand in a corpus more than once.
+
+    Args:
+        sentences: Of one corpus.
+
+    Returns:
+        Counts and examples.
+    """
+    earlier: defaultdict[tuple[str, str], list[Sentence]] = defaultdict(list)
+    same, short, across = 0, 0, []
+    for sentence in sentences:
+        text = normalised(sentence.text)
+        before = earlier[text, sentence.target]
+        if before and _is_short(text):
+            short += 1
+        elif before:
+            same += 1
+            if any(s.doc_id != sentence.doc_id for s in before):
+                across.append((sentence.id, before[0].id))
+        before.append(sentence)
+    return RepeatReport(same, len(across), tuple(across[:EXAMPLES]), short)
+
+
+def _is_short(text: str) -> bool:
+    return len(text.split()) < LEAST_WORDS
 
 
 def find_leakage(
@@ -70,7 +117,7 @@ def find_leakage(
     exact, short, rest = [], 0, []
     for sentence in evaluated:
         text = normalised(sentence.text)
-        few = len(text.split()) < LEAST_WORDS
+        few = _is_short(text)
         if text in known and few:
             short += 1
         elif text in known:

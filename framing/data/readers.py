@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from framing.data.rows import (
     check_columns,
     complete_all,
     complete_stream,
+    order_is_known,
 )
 from framing.data.tables import (
     Row,
@@ -171,6 +173,7 @@ class _CorpusReader:
         self.draft_places: list[Place] = []
         self.annotations: list[Annotation] = []
         self.annotation_places: list[Place] = []
+        self.coded_rows: list[tuple[str, str]] = []
         self.seen: set[str] = set()
         self._keys: tuple[str, ...] | None = None
         self._variables: tuple[VariableReader, ...] = ()
@@ -181,14 +184,32 @@ class _CorpusReader:
         self.problems.raise_any(f"{where}: the data have mistakes")
         if not self.annotations:
             raise DataError(f"{where}: {self._nothing_coded()}")
-        return make_corpus(
+        unordered = self._unordered_documents()
+        corpus = make_corpus(
             name,
             self.book,
-            complete_all(self.drafts),
+            complete_all(self.drafts, unordered),
             self.annotations,
             sentence_places=self.draft_places,
             annotation_places=self.annotation_places,
         )
+        without = self._without_document()
+        return replace(corpus, without_document=without, unordered_documents=unordered)
+
+    def _without_document(self) -> frozenset[str]:
+        lacking = [draft.sentence.id for draft in self.drafts if not draft.has_document]
+        meant = self.mapping.missing_doc_id is not None or len(lacking) == len(self.drafts)
+        return frozenset() if meant else frozenset(lacking)
+
+    def _unordered_documents(self) -> frozenset[str]:
+        """Documents of which coders' rows should tell the order of sentences, but do not."""
+        rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        document = {d.sentence.id: d.sentence.doc_id for d in self.drafts}
+        for coder, sentence in self.coded_rows:
+            rows[document[sentence]].append((coder, sentence))
+        asked = [d for d in self.drafts if d.position is None and d.previous is None]
+        documents = {draft.sentence.doc_id for draft in asked}
+        return frozenset(name for name in documents & set(rows) if not order_is_known(rows[name]))
 
     def _nothing_coded(self) -> str:
         known = ", ".join(v.id for v in self.book.variables)
@@ -231,12 +252,16 @@ class _CorpusReader:
             if draft is None:
                 continue
             if self._coder_column in row.values:
+                self.coded_rows.append((self._coder(row), draft.sentence.id))
                 self._keep_once(draft, row, first)
             self._annotate(row, draft.sentence.id)
 
     @property
     def _coder_column(self) -> str:
         return self.mapping.coder or "coder"
+
+    def _coder(self, row: Row) -> str:
+        return as_text(row.values[self._coder_column]).strip()
 
     def _value_columns(self) -> list[str]:
         """Columns that hold values of variables, which are no metadata then."""
@@ -294,7 +319,7 @@ class _CorpusReader:
 
     def _values(self, row: Row) -> dict[str, Heads]:
         column = self._coder_column
-        own = as_text(row.values[column]).strip() if column in row.values else GOLD
+        own = self._coder(row) if column in row.values else GOLD
         by_coder: dict[str, Heads] = {}
         for reader in self._variables:
             for coder, heads in reader.read(row.values):

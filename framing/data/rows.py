@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,12 +32,14 @@ class Draft:
         position: None where the row does not say.
         previous: None where the row does not say.
         has_id: Whether the row has an id, so that several rows can be about one sentence.
+        has_document: Whether the row says which document the sentence stands in.
     """
 
     sentence: Sentence
     position: int | None
     previous: str | None
     has_id: bool
+    has_document: bool
 
     def completed(self, position: int, previous: str) -> Sentence:
         """The sentence, with what the row itself says before what is given here."""
@@ -138,12 +141,13 @@ class SentenceReader:
             raise DataError(f"column {self._column['text']!r}: expected a sentence, found nothing")
         found = as_text(cell("id")).strip()
         sentence_id = found or f"{self.stem}-{row.place.row}"
-        default = sentence_id if self.mapping.missing_doc_id == "sentence" else self.stem
+        document = as_text(cell("doc_id")).strip()
+        default = self.stem if self.mapping.missing_doc_id == "file" else sentence_id
         position, previous = cell("position"), cell("previous")
         sentence = Sentence(
             id=sentence_id,
             text=text,
-            doc_id=as_text(cell("doc_id")).strip() or default,
+            doc_id=document or default,
             target=as_text(cell("target")),
             metadata={
                 name: value
@@ -157,6 +161,7 @@ class SentenceReader:
             None if as_text(position).strip() == "" else whole_number(position, "position"),
             None if previous is None else as_text(previous),
             bool(found),
+            bool(document),
         )
 
 
@@ -190,11 +195,46 @@ def _span(cell: Any) -> tuple[int, int] | None:
     raise DataError(f"span: expected two whole numbers [start, end], found {as_text(cell)!r}")
 
 
-def complete_all(drafts: Sequence[Draft]) -> list[Sentence]:
+def order_is_known(rows: Sequence[tuple[str, str]]) -> bool:
+    """Whether the rows of several coders tell in which order a document's sentences stand.
+
+    In a table sorted by coder, what the second coder alone coded comes after everything that the
+    first did, wherever it stands in the document.
+
+    Args:
+        rows: Coder and sentence id of each row of one document, in the file's order.
+
+    Returns:
+        Whether every coder's rows follow the order in which sentences come first, and either one
+        coder coded all of them or the rows go from sentence to sentence.
+    """
+    place: dict[str, int] = {}
+    of_coder: defaultdict[str, list[int]] = defaultdict(list)
+    for coder, sentence in rows:
+        of_coder[coder].append(place.setdefault(sentence, len(place)))
+    if any(places != sorted(places) for places in of_coder.values()):
+        return False
+    whole = any(len(places) == len(place) for places in of_coder.values())
+    by_sentence = _together([sentence for _, sentence in rows])
+    return whole or (by_sentence and not _together([coder for coder, _ in rows]))
+
+
+def _together(names: Sequence[str]) -> bool:
+    """Whether equal names stand side by side."""
+    return len([*itertools.groupby(names)]) == len(set(names))
+
+
+def complete_all(
+    drafts: Sequence[Draft], unordered: Collection[str] = frozenset()
+) -> list[Sentence]:
     """Fill missing positions and previous sentences, wherever a document's rows stand.
 
     Positions count a document's rows. The previous sentence is the one whose position is lower
     by one, so that a sample with gaps gets no wrong context.
+
+    Args:
+        drafts: One for each sentence.
+        unordered: Documents in which no previous sentence is filled in.
     """
     counted: defaultdict[str, int] = defaultdict(int)
     positions, texts = [], {}
@@ -203,7 +243,8 @@ def complete_all(drafts: Sequence[Draft]) -> list[Sentence]:
         position = counted[document] if draft.position is None else draft.position
         counted[document] += 1
         positions.append(position)
-        texts[document, position] = draft.sentence.text
+        if document not in unordered:
+            texts[document, position] = draft.sentence.text
     return [
         draft.completed(position, texts.get((draft.sentence.doc_id, position - 1), ""))
         for draft, position in zip(drafts, positions, strict=True)

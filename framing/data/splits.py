@@ -19,7 +19,7 @@ from framing.artifacts import read_json, write_json
 from framing.data.corpus import Corpus, metadata_fields, sentences_hash
 from framing.data.gold import label_counts
 from framing.data.problems import Problems
-from framing.errors import ArtifactError, DataError, unknown_name
+from framing.errors import ArtifactError, DataError, counted, unknown_name
 from framing.records import Annotation, Sentence
 
 NAMES = ("train", "dev", "test")
@@ -96,10 +96,11 @@ def make_splits(
         The splits, none of them empty.
 
     Raises:
-        DataError: Fractions are no shares, there are fewer documents than splits, or no sentence
-            has a field of `stratify`.
+        DataError: Fractions are no shares, some sentences name no document, there are fewer
+            documents than splits, or no sentence has a field of `stratify`.
     """
     _check_fractions(fractions)
+    _check_known_documents(corpus)
     documents = sorted(corpus.documents)
     if len(documents) < len(fractions):
         raise DataError(
@@ -144,6 +145,19 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
     if not fractions or min(fractions.values()) <= 0 or abs(sum(fractions.values()) - 1) > 1e-6:
         found = ", ".join(f"{name} {value:g}" for name, value in fractions.items())
         raise DataError(f"fractions: expected positive shares that sum to 1, found {found}")
+
+
+def _check_known_documents(corpus: Corpus) -> None:
+    """Sentences of one text that name no document would fall on both sides of a split."""
+    lacking = corpus.without_document
+    if lacking:
+        raise DataError(
+            f"{corpus.name}: splits keep documents whole, so every sentence or none needs a "
+            f"doc_id; found none for {counted(len(lacking), 'sentence')} of "
+            f"{len(corpus.sentences):,}, such as {min(lacking)!r}. Fill these cells, or say under "
+            "`columns` what they mean: `missing_doc_id: sentence` (each is a document of its own) "
+            "or `missing_doc_id: file` (together they are one)"
+        )
 
 
 def _features(

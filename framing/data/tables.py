@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +32,11 @@ from framing.errors import DataError, DependencyError
 Source = Path | TextIO
 STDIN = Path("-")
 _BATCH = 4096
-_DELIMITERS = ",;\t"
+#: Delimiter -> its name in messages.
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+#: A quoted cell: its mark stands at the start of the line or after a delimiter. Where a line break
+#: stands in the cell, the line ends before its closing mark.
+_QUOTED = re.compile(r'(?<![^,;\t])"(?:[^"]|"")*(?:"|\Z)')
 _BOM = "\ufeff"
 _SAVE_AS = "save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
 #: Characters of a CSV field.
@@ -227,15 +232,14 @@ def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterat
     lines = iter(source)
     first = next(lines, "")
     if delimiter is None:
-        # Spreadsheets write semicolons where the comma is the decimal sign.
-        delimiter = max(_DELIMITERS, key=first.count)
+        delimiter = _delimiter(first)
     rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
     name = source_name(path)
     header = _read_header(rows, source, name)
     number = 0
     while True:
         place = Place(name, number + 1, rows.line_num + 1)
-        cells, fault = _next_cells(rows, header)
+        cells, fault = _next_cells(rows, header, delimiter)
         if cells is None:
             return
         raw, encoding = source.take()
@@ -248,7 +252,15 @@ def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterat
             yield Row(_named_cells(header, cells), place, True)
 
 
-def _next_cells(rows: Iterator[list[str]], header: list[str]) -> tuple[list[str] | None, str]:
+def _delimiter(header: str) -> str:
+    """What divides a header: spreadsheets write semicolons where the comma is the decimal sign."""
+    outside = _QUOTED.sub("", header)
+    return max(_DELIMITERS, key=outside.count)
+
+
+def _next_cells(
+    rows: Iterator[list[str]], header: list[str], delimiter: str
+) -> tuple[list[str] | None, str]:
     """The next row's cells, None after the last, and what is wrong with them, or ""."""
     try:
         cells = next(rows, None)
@@ -260,8 +272,9 @@ def _next_cells(rows: Iterator[list[str]], header: list[str]) -> tuple[list[str]
     if not cells or len(cells) == len(header):
         return cells, ""
     return cells, (
-        f"expected {len(header)} cells as in the header, found {len(cells)}; a text with the "
-        "delimiter or a line break in it must stand in quotation marks"
+        f"expected {len(header)} cells as in the header, found {len(cells)}, divided by "
+        f"{_DELIMITERS[delimiter]}; a text with one of these or a line break in it must stand in "
+        "quotation marks"
     )
 
 

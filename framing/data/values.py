@@ -14,8 +14,8 @@ Cells = Mapping[str, Any]
 Heads = dict[str, tuple[str, ...]]
 #: Of a whole number: more would not fit into 64 bits.
 _MOST_DIGITS = 18
-_YES = frozenset({"1", "1.0", "true", "yes", "y", "x"})
-_NO = frozenset({"", "0", "0.0", "false", "no", "n"})
+_YES = ("1", "1.0", "true", "yes", "y", "x", "wahr", "ja")
+_NO = ("0", "0.0", "false", "no", "n", "falsch", "nein", "")
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,12 @@ class VariableReader:
             if cell is None or self._missing(cell):
                 return {}
             text = as_text(cell).strip().lower()
-            if text not in _YES | _NO:
-                raise DataError(f"column {column!r}: expected 0 or 1, found {as_text(cell)!r}")
+            if text not in _YES + _NO:
+                raise DataError(
+                    f"column {column!r}: expected 0 or 1, found {as_text(cell)!r}; read as 1: "
+                    f"{', '.join(_YES)}; as 0: {', '.join(filter(None, _NO))} and nothing; in any "
+                    "case of letters"
+                )
             if text in _YES:
                 present.append(label)
         return {self.variable.id: self._ordered(present)}

@@ -78,6 +78,20 @@ variables:
             "name: a\nvariables: [{id: text, kind: multi_label, labels: [{id: x}]}]",
             "a variable cannot be named 'text'",
         ),
+        (
+            "name: a\nvariables: [{id: bürger, kind: multi_label, labels: [{id: x}]}]",
+            "id must be lower-case letters from a to z, digits and '_', .*found 'bürger'. "
+            "Put the spelling that people read under `name`",
+        ),
+        (
+            "name: Bürger\nvariables: [{id: v, kind: multi_label, labels: [{id: x}]}]",
+            "name must be lower-case letters from a to z.*people read under `title`",
+        ),
+        (
+            "name: a\nvariables: [{id: all, kind: multi_label, labels: [{id: x}]}]",
+            "a variable cannot have the id 'all', which stands for all variables together in "
+            "scores; choose another id and put the word under `name`",
+        ),
         ("name: a\nversion: x\nvariables: []", "line 2: version must be a whole number"),
         (
             "name: a\nvariables: [{id: v, kind: single_label, labels: [{id: x}]}]",
@@ -93,6 +107,17 @@ variables:
 def test_mistakes(text: str, message: str) -> None:
     with pytest.raises(CodebookError, match=message):
         parse_codebook(text, "b.yaml")
+
+
+@pytest.mark.parametrize("label", ["macro", "micro", "pairs"])
+def test_labels_that_would_be_taken_for_averages(label: str) -> None:
+    labels = f"[{{id: x}}, {{id: {label}, name: {label.title()}}}]"
+    text = f"name: a\nvariables: [{{id: v, kind: single_label, labels: {labels}}}]"
+    message = f"line 2: a label cannot have the id '{label}', which stands for .* in scores; choose"
+    with pytest.raises(CodebookError, match=message):
+        parse_codebook(text)
+    kept = parse_codebook(text.replace(f"id: {label}", f"id: {label}_"))
+    assert kept.variable("v").labels[1].name == label.title()
 
 
 def test_files(tmp_path) -> None:

@@ -3,11 +3,21 @@ from pathlib import Path
 import pytest
 
 from framing.artifacts import RUN, write_json
-from framing.config import load_config
+from framing.codebook import Codebook
+from framing.config import RunConfig, load_config
+from framing.data.corpus import make_corpus
 from framing.errors import DataError, OutputError
-from framing.external import check_replaceable, study_of
+from framing.external import (
+    check_replaceable,
+    column_fields,
+    column_mapping,
+    final_coder,
+    study_of,
+)
+from framing.records import Sentence
 from framing.study import load_study
 from tests.conftest import SMALL_CODEBOOK
+from tests.unit.data.helpers import note
 
 CONFIG = "name: own\ndata: {path: coded.csv, codebook: codebook.yaml}\n"
 
@@ -38,3 +48,32 @@ def test_only_an_evaluation_is_replaced(tmp_path: Path) -> None:
     (mine / "thesis.txt").write_text("x")
     with pytest.raises(OutputError, match=r"not an evaluation.*thesis.txt"):
         check_replaceable(mine)
+
+
+def run_config(**data: object) -> RunConfig:
+    own = {"path": "coded.csv", "codebook": "book.yaml"}
+    return RunConfig.model_validate({"name": "a", "data": own | data})
+
+
+def test_columns_come_from_a_file_or_from_the_config(tmp_path: Path) -> None:
+    config = run_config(columns={"text": "Satz"})
+    assert column_fields(None, config) == {"text": "Satz"}
+    path = tmp_path / "columns.yaml"
+    # With the key that a section cut out of a config has, as `framing data audit` takes it too.
+    for text in ("text: Sentence\n", "columns:\n  text: Sentence\n"):
+        path.write_text(text, encoding="utf-8")
+        assert column_fields(path, config) == {"text": "Sentence"}
+        mapping = column_mapping(path, config)
+        assert mapping is not None
+        assert mapping.text == "Sentence"
+
+
+def test_the_final_coder_of_other_data(book: Codebook) -> None:
+    annotations = [note("a", coder, topics=[]) for coder in ("Ana", "Ben")]
+    other = make_corpus("other", book, [Sentence("a", "Prices rose.", "d")], annotations)
+    assert final_coder(other, "Ben", run_config()) == "Ben"
+    assert final_coder(other, None, run_config(adjudicator="Ana")) == "Ana"
+    # The run's coders need not have coded other data, but whoever is named must have.
+    assert final_coder(other, None, run_config(adjudicator="Zoe")) == "adjudicator"
+    with pytest.raises(DataError, match="other: adjudicator: unknown coder 'Bem'; known: Ana, Ben"):
+        final_coder(other, "Bem", run_config())

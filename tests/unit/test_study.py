@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,9 +6,10 @@ import pytest
 
 from framing.config import RunConfig, load_config
 from framing.data.bundled import load_bundled, load_bundled_splits
+from framing.data.splits import save_splits
 from framing.errors import DataError
 from framing.study import Study, load_study
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SMALL_CODEBOOK
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +107,55 @@ def test_added_ids_must_be_new(tmp_path: Path) -> None:
     own_sentences(tmp_path)
     with pytest.raises(DataError, match=r"sentence id 'own0' of own stands in own too"):
         with_added(tmp_path, "{path: own.csv}, {path: own.csv}")
+
+
+def small_study(folder: Path, splits: str, rows: list[str], more: str = "") -> Study:
+    """A study of one's own with the small codebook; splits and more as in a config."""
+    (folder / "book.yaml").write_text(SMALL_CODEBOOK, encoding="utf-8")
+    header = "id,doc_id,text,split,coder,topics"
+    (folder / "coded.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    path = folder / "run.yaml"
+    data = f"{{path: coded.csv, codebook: book.yaml, splits: {splits}{more}}}"
+    path.write_text(f"name: a\ndata: {data}", encoding="utf-8")
+    return load_study(load_config(path))
+
+
+def test_splits_of_the_data_need_all_three(tmp_path: Path) -> None:
+    rows = [f"s{k},d{k},It costs {k}.,{'test' if k > 3 else 'train'},A,prices" for k in range(6)]
+    message = (
+        r"coded: column 'split' has no document of dev; found train \(4 documents\), "
+        r"test \(2 documents\)\. .* fits thresholds and calibration on dev .*; move some"
+    )
+    with pytest.raises(DataError, match=message):
+        small_study(tmp_path, "{column: split}", rows)
+    rows[3] = rows[3].replace("train", "Validation")
+    found = small_study(tmp_path, "{column: split}", rows)
+    assert [s.id for s in found.split("dev")] == ["s3"]
+
+
+def test_an_edited_manifest_needs_all_three(tmp_path: Path) -> None:
+    rows = [f"s{k},d{k},It costs {k}.,,A,prices" for k in range(6)]
+    path = tmp_path / "splits.json"
+    save_splits(path, small_study(tmp_path, "{}", rows).splits)
+    value = json.loads(path.read_text())
+    value["documents"]["train"] += value["documents"].pop("dev")
+    path.write_text(json.dumps(value))
+    message = r"splits\.json: the manifest has no document of dev; found train \(5 documents\)"
+    with pytest.raises(DataError, match=message):
+        small_study(tmp_path, "{file: splits.json}", rows)
+
+
+def test_an_adjudicator_who_is_set_must_be_a_coder(tmp_path: Path) -> None:
+    rows = [f"s{k},d{k},It costs {k}.,,Ana,prices" for k in range(6)]
+    rows += [row.replace("Ana", "Ben").replace("prices", "jobs") for row in rows]
+    found = small_study(tmp_path, "{}", rows, ", adjudicator: Ben")
+    assert found.gold["s0"].values["topics"] == ("jobs",)
+    with pytest.raises(DataError, match=r"data\.adjudicator: unknown coder 'Bem'; known: Ana"):
+        small_study(tmp_path, "{}", rows, ", adjudicator: Bem")
+    added = tmp_path / "added.csv"
+    added.write_text("id,text,coder,topics\no0,They cost.,Zoe,prices\n", encoding="utf-8")
+    # Whoever is final in the corpus need not have coded what is added.
+    found = small_study(tmp_path, "{}", rows, ", adjudicator: Ben, add: [{path: added.csv}]")
+    assert found.gold["o0"].values["topics"] == ("prices",)
+    with pytest.raises(DataError, match=r"added: data\.add\.adjudicator: unknown coder 'Ben'"):
+        small_study(tmp_path, "{}", rows, ", add: [{path: added.csv, adjudicator: Ben}]")

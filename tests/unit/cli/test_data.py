@@ -74,6 +74,12 @@ def test_audit(study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert rows["topics.prices"] == ["0.889", "20", "0.923"]
     assert rows["topics.jobs"] == ["1.000", "20", "1.000"]
     assert rows["x"][:2] == ["5", "10"]
+    # Coded topics, gave any, coded view, coded speaker.
+    assert rows["Ana"] == ["20", "14", "0", "20"]
+    assert rows["Ben"] == ["20", "13", "0", "20"]
+    assert "Repeated: 1 sentence with the text of an earlier one, 1 of them in another" in text
+    assert "s18 as s3: It is far too dear for all of us." in text
+    assert "Note:" not in text
     assert "Leakage" not in text
 
 
@@ -113,12 +119,34 @@ def test_one_coder(study: list[str], tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "Agreement: fewer than two coders" in capsys.readouterr().out
 
 
+def test_gold_without_a_coder(
+    study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["id,doc_id,Sentence,topics", "a,d,It costs more.,prices", "b,,They work.,jobs"]
+    Path(study[0]).write_text("\n".join(rows) + "\n")
+    (tmp_path / "columns.yaml").write_text("text: Sentence\n")
+    assert main(["data", "audit", *study]) == 0
+    text = capsys.readouterr().out
+    assert "Labels are given as gold for 2 sentences; no coder is named" in text
+    assert "coded by 0" not in text
+    assert "Note: 1 sentence without a doc_id, though others have one, such as 'b'" in text
+
+
 def test_adjudicator(study: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "audit", *study, "--adjudicator", "Ana"]) == 0
     text = capsys.readouterr().out
     rows = {cells[0]: cells[1:] for line in text.splitlines() if (cells := _cells(line))}
     assert rows["topics.prices"] == ["7"]
     assert "coded by 1: 20 sentences" in text
+
+
+def test_a_misspelt_adjudicator(
+    study: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for action in (["audit"], ["split", "--out", str(tmp_path / "s.json")]):
+        message = failure(*action, *study, "--adjudicator", "Anna", capsys=capsys)
+        assert "coded: --adjudicator: unknown coder 'Anna'; known: Ana, Ben. Did you" in message
+    assert not (tmp_path / "s.json").exists()
 
 
 def test_columns_may_stand_below_their_key(

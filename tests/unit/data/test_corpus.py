@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from framing.codebook import Codebook
-from framing.data.corpus import make_corpus, value_problems
+from framing.data.corpus import check_adjudicator, make_corpus, value_problems
 from framing.errors import DataError
 from framing.records import Sentence
 from tests.unit.data.helpers import corpus_of, note
@@ -84,3 +84,13 @@ def test_subset_and_where(book: Codebook) -> None:
         corpus.subset(["q"])
     with pytest.raises(DataError, match=r"unknown metadata field 'sorce'.*Did you mean 'source'"):
         corpus.where({"sorce": {"x"}})
+
+
+def test_an_adjudicator_must_be_among_the_coders(book: Codebook) -> None:
+    corpus = make_corpus("x", book, [Sentence("a", "Prices rose.", "d")], [note("a", "Ana")])
+    check_adjudicator(corpus, "Ana", "data.adjudicator")
+    message = r"x: data\.adjudicator: unknown coder 'Anna'; known: Ana\. Did you mean 'Ana'\? Leave"
+    with pytest.raises(DataError, match=message):
+        check_adjudicator(corpus, "Anna", "data.adjudicator")
+    # Nobody's word is lost where nobody coded.
+    check_adjudicator(make_corpus("x", book, corpus.sentences, []), "Anna", "data.adjudicator")

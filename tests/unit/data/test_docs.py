@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from framing.codebook import Codebook, parse_codebook
+from framing.data.gold import gold_annotations
 from framing.data.leakage import THRESHOLD
 from framing.data.readers import ColumnMapping, read_corpus
 from tests.conftest import ROOT
@@ -93,7 +94,7 @@ def test_every_shape_of_the_page_is_expected_here() -> None:
     shapes = re.search(r"^## Shapes of tables\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)
     assert shapes is not None
     headings = re.findall(r"^### (.*)$", shapes[1], re.MULTILINE)
-    assert headings == [*EXPECTED, "Values"]
+    assert headings == [*EXPECTED, "Values", "Empty cells"]
 
 
 @pytest.mark.parametrize("heading", EXPECTED)
@@ -114,6 +115,21 @@ def test_shapes(heading: str, town_hall: Codebook, tmp_path: Path) -> None:
         assert len(corpus.documents) == 1
     else:
         assert corpus.documents == ("coded",)
+
+
+def test_empty_cells_that_mean_not_coded(town_hall: Codebook, tmp_path: Path) -> None:
+    text = section("Empty cells")
+    (tmp_path / "coded.csv").write_text(blocks(text, "csv")[0], encoding="utf-8")
+    columns = ColumnMapping.from_dict(yaml.safe_load(blocks(text, "yaml")[0]))
+    corpus = read_corpus(tmp_path / "coded.csv", town_hall, columns)
+    assert {(a.sentence_id, a.coder): a.values["frames"] for a in corpus.annotations} == {
+        ("m1-1", "Ana"): COST,
+        ("m1-2", "Ben"): ("heritage",),
+        ("m1-3", "Ana"): NONE,
+        ("m1-3", "Cem"): NONE,
+    }
+    gold = gold_annotations(corpus.annotations, town_hall)
+    assert [a.values["frames"] for a in gold] == [COST, ("heritage",), NONE]
 
 
 def test_two_files(town_hall: Codebook, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from framing.data.leakage import find_leakage, normalised
+from framing.data.leakage import find_leakage, find_repeats, normalised
 from framing.records import Sentence
 
 ROOF = "The mayor said on Monday that the new roof costs far too much."
@@ -35,6 +37,19 @@ def test_exact_near_and_short() -> None:
     assert [(a, b) for a, b, _ in report.examples] == [("s0", "t0"), ("s1", "t0")]
     assert report.examples[0][2] == 1.0
     assert 0.8 <= report.examples[1][2] < 1
+
+
+def test_repeats() -> None:
+    found = sentences(ROOF, ROOF.upper(), "He agreed.", "He agreed!", ROOF, "Another one.")
+    found[1] = replace(found[1], doc_id="d0")
+    report = find_repeats(found)
+    assert (report.same, report.across, report.short) == (2, 1, 1)
+    assert report.examples == (("s4", "s0"),)
+    # One text with two targets is coded twice on purpose.
+    other = [replace(s, target="the roof" if k else "") for k, s in enumerate(found[:2])]
+    assert find_repeats(other).same == 0
+    many = find_repeats(sentences(*[ROOF] * 15))
+    assert (many.same, many.across, len(many.examples)) == (14, 14, 10)
 
 
 def test_similarity_is_the_cosine_of_character_5_grams() -> None:

@@ -34,8 +34,8 @@ def lines(*records: dict[str, Any]) -> str:
 # ---- flags -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("yes", ["1", "1.0", "TRUE", "yes", "x", " Y "])
-@pytest.mark.parametrize("no", ["0", "0.0", "False", "no", ""])
+@pytest.mark.parametrize("yes", ["1", "1.0", "TRUE", "yes", "x", " Y ", "WAHR", "Ja"])
+@pytest.mark.parametrize("no", ["0", "0.0", "False", "no", "", "falsch", "NEIN"])
 def test_flags(book: Codebook, tmp_path: Path, yes: str, no: str) -> None:
     content = f"id,text,topics.prices,topics.jobs\na,T,{no},{yes}\n"
     corpus = read(book, tmp_path / "x.csv", content)
@@ -47,7 +47,8 @@ def test_flags_of_another_kind(book: Codebook, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(book, tmp_path / "x.csv", content)
     message = str(caught.value)
-    assert "x.csv:2: column 'topics.jobs': expected 0 or 1, found '2'" in message
+    assert "x.csv:2: column 'topics.jobs': expected 0 or 1, found '2'; read as 1: 1," in message
+    assert "as 0: 0, 0.0, false, no, n, falsch, nein and nothing; in any case" in message
     assert "x.csv:3: column 'topics.prices': expected 0 or 1, found 'maybe'" in message
 
 
@@ -150,6 +151,27 @@ def test_rows_by_several_coders(book: Codebook, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("documents", "fields", "lacking"),
+    [
+        ("d,,", {}, {"b", "c"}),
+        (",,", {}, set()),
+        ("d,d,d", {}, set()),
+        ("d,,", {"missing_doc_id": "sentence"}, set()),
+        ("d,,", {"missing_doc_id": "file"}, set()),
+    ],
+)
+def test_sentences_that_name_no_document_although_others_do(
+    book: Codebook, tmp_path: Path, documents: str, fields: dict[str, str], lacking: set[str]
+) -> None:
+    rows = [f"{s},{d},T {s},jobs" for s, d in zip("abc", documents.split(","), strict=True)]
+    (tmp_path / "x.csv").write_text("\n".join(["id,doc_id,text,topics", *rows]) + "\n")
+    corpus = read_corpus(tmp_path / "x.csv", book, ColumnMapping.from_dict(fields))
+    assert corpus.without_document == lacking
+    own = "x" if fields.get("missing_doc_id") == "file" else "b"
+    assert corpus.sentences[1].doc_id == (documents.split(",")[1] or own)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("id,text,coder,topics\na,T,A,\na,U,B,\n", "x.csv:3: sentence 'a' has another text"),
@@ -175,6 +197,10 @@ def test_rows_that_do_not_fit(book: Codebook, tmp_path: Path, content: str, mess
         ({"view": {"coders": ["A", "B"]}}, "`coders` cannot hold a `per` variable"),
         ({"topics": {"columns": {"job": "j"}}}, "topics.columns: unknown label 'job'"),
         ({"topics": {"column": "t", "values": {"1": "job"}}}, "topics.values: unknown label"),
+        (
+            {"topics": {"columns": {"jobs": "j", "prices": "p"}, "values": {"2": "jobs"}}},
+            "topics: `values` has no effect beside `columns`, whose cells say 1 or 0",
+        ),
     ],
 )
 def test_mapping_that_does_not_fit_the_codebook(

@@ -152,6 +152,29 @@ def test_a_corpus_may_bring_its_rows_in_any_order(tmp_path: Path, book: Codebook
     assert [s.previous for s in iter_sentences(path)] == ["", "", "", ""]
 
 
+def sorted_by_coder(tmp_path: Path, header: str, rows: Sequence[str]) -> Path:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([f"id,doc_id,text,coder,topics{header}", *rows]) + "\n")
+    return path
+
+
+def test_no_previous_sentence_where_coders_rows_do_not_tell_the_order(
+    tmp_path: Path, book: Codebook
+) -> None:
+    rows = ["a,d,One.,A,", "c,d,Three.,A,", "x,e,Else.,A,", "y,e,More.,A,"]
+    rows += ["a,d,One.,B,", "b,d,Two.,B,", "x,e,Else.,B,"]
+    corpus = read_corpus(sorted_by_coder(tmp_path, "", rows), book)
+    assert corpus.unordered_documents == {"d"}
+    previous = {s.id: s.previous for s in corpus.sentences}
+    assert previous == dict.fromkeys("abcx", "") | {"y": "Else."}
+    assert corpus.subset(["x", "y"]).unordered_documents == frozenset()
+    positions = {"a": 0, "b": 1, "c": 2, "x": 0, "y": 1}
+    placed = [f"{row},{positions[row[0]]}" for row in rows]
+    corpus = read_corpus(sorted_by_coder(tmp_path, ",position", placed), book)
+    assert corpus.unordered_documents == frozenset()
+    assert {s.id: s.previous for s in corpus.sentences}["c"] == "Two."
+
+
 def test_stream_from_folder_and_open_text(tmp_path: Path) -> None:
     (tmp_path / "sentences.csv").write_text("id,text\na,One.\n")
     assert [s.id for s in iter_sentences(tmp_path)] == ["a"]

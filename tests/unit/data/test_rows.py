@@ -7,6 +7,7 @@ import pytest
 
 from framing.data.problems import BadRow
 from framing.data.readers import ColumnMapping, iter_sentences, read_sentences
+from framing.data.rows import order_is_known
 from framing.errors import ConfigError, DataError
 from framing.records import Sentence
 
@@ -154,3 +155,25 @@ def test_after_a_bad_row_the_sentence_before_is_not_known() -> None:
     sentences = [item for item in found if isinstance(item, Sentence)]
     assert [s.previous for s in sentences] == ["", "One.", "", "Four."]
     assert [s.position for s in sentences] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("rows", "known"),
+    [
+        ("A1 A2 A3", True),
+        # Sorted by coder: A coded everything, so B's gaps do no harm.
+        ("A1 A2 A3 B1 B3", True),
+        # Who coded everything comes second, and sentence 1 stands behind what follows it.
+        ("B2 A1 A2 A3", False),
+        # Nobody coded everything, so that 2 comes after 3.
+        ("A1 A3 B1 B2", False),
+        ("A1 A3 B2 B4", False),
+        # Sorted by sentence, each coded by two of three.
+        ("A1 B1 B2 C2 A3 C3", True),
+        ("A1 B2 A3 B4", True),
+        ("A1 A2 A3 B3 B2 B1", False),
+        ("A1 A2 B1 B3 A4 B5", False),
+    ],
+)
+def test_what_coders_rows_tell_of_the_order(rows: str, known: bool) -> None:
+    assert order_is_known([(row[0], row[1:]) for row in rows.split()]) is known

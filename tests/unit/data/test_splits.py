@@ -145,6 +145,16 @@ def test_too_few_documents_or_wrong_field(book: Codebook) -> None:
         make_splits(random_corpus(book), [], FRACTIONS, 0, ("sorce",))
 
 
+def test_sentences_without_a_document_are_not_dealt_out(book: Codebook) -> None:
+    corpus = replace(random_corpus(book), without_document=frozenset({"d2.0", "d1.0"}))
+    n = len(corpus.sentences)
+    message = rf"needs a doc_id; found none for 2 sentences of {n}, such as 'd1\.0'\. Fill these"
+    with pytest.raises(DataError, match=message):
+        split(corpus)
+    part = corpus.subset(s.id for s in corpus.sentences if s.doc_id not in ("d1", "d2"))
+    assert split(part).documents
+
+
 def test_manifest(tmp_path: Path, book: Codebook) -> None:
     corpus = random_corpus(book, 12)
     splits = split(corpus)

@@ -51,8 +51,34 @@ def test_very_long_field(tmp_path: Path) -> None:
 
 def test_ragged_row_names_file_and_line(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", 'id,text\na,"One\ntwo"\nb,Three,four\n')
-    with pytest.raises(DataError, match=r"x\.csv:4: expected 2 cells as in the header, found 3"):
+    message = r"x\.csv:4: expected 2 cells as in the header, found 3, divided by commas;"
+    with pytest.raises(DataError, match=message):
         values(path)
+    write(path, "id;text\na\n")
+    with pytest.raises(DataError, match="found 1, divided by semicolons"):
+        values(path)
+    with pytest.raises(DataError, match="found 1, divided by tabs"):
+        values(write(tmp_path / "x.tsv", "id\ttext\na\n"))
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ('id;text;"Note (K, D, O, X)"', ["id", "text", "Note (K, D, O, X)"]),
+        ('"Note ""K, D, O"" (X, Y)";text', ['Note "K, D, O" (X, Y)', "text"]),
+        ('id,text,"a;b;c;d"', ["id", "text", "a;b;c;d"]),
+        # A mark within a cell that is not quoted is a mark.
+        ('5" screen;text', ['5" screen', "text"]),
+        ('id;"Note\n(K, D, O)";text', ["id", "Note\n(K, D, O)", "text"]),
+    ],
+)
+def test_delimiters_within_quotation_marks_do_not_divide(
+    tmp_path: Path, header: str, columns: list[str]
+) -> None:
+    delimiter = "," if header.startswith("id,") else ";"
+    row = delimiter.join("x" for _ in columns)
+    (found,) = values(write(tmp_path / "x.csv", f"{header}\n{row}\n"))
+    assert list(found) == columns
 
 
 def test_unclosed_quotation_mark(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""What is most likely not meant in a corpus: lines of `framing data audit` that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from framing.data.corpus import Corpus
+from framing.data.facts import Coverage, coverage
+from framing.data.gold import by_sentence, is_coder
+from framing.errors import counted
+from framing.records import ADJUDICATOR, Annotation
+
+_MOST_NAMES = 5
+_EMPTY_CELLS = (
+    'An empty cell means "coded, none present". Where it means "not coded", say so with '
+    '`missing: [""]` and write a code for none: docs/data.md, "Empty cells"'
+)
+
+
+def notices(corpus: Corpus, adjudicator: str = ADJUDICATOR) -> list[str]:
+    """Look for what can be read but is most likely not meant.
+
+    Args:
+        corpus: The corpus.
+        adjudicator: The coder whose word is final.
+
+    Returns:
+        Each in one line, with what to do.
+    """
+    return [*_documents(corpus), *_order(corpus), *_empty_cells(corpus, adjudicator)]
+
+
+def _documents(corpus: Corpus) -> Iterator[str]:
+    if lacking := corpus.without_document:
+        yield (
+            f"{counted(len(lacking), 'sentence')} without a doc_id, though others have one, such "
+            f"as {min(lacking)!r}: each is taken as a document of its own, and no splits are made. "
+            "Fill these cells, or say under `columns` what they mean: `missing_doc_id: sentence` "
+            "or `missing_doc_id: file`"
+        )
+
+
+def _order(corpus: Corpus) -> Iterator[str]:
+    if unordered := corpus.unordered_documents:
+        yield (
+            f"{counted(len(unordered), 'document')} whose rows do not tell the order of sentences, "
+            f"such as {min(unordered)!r}: coders have them in different orders, or the rows are "
+            "sorted by coder and no coder coded them all. No previous sentence is filled in there; "
+            "give a column position"
+        )
+
+
+def _empty_cells(corpus: Corpus, adjudicator: str) -> Iterator[str]:
+    """Signs that coders left cells empty where they did not code."""
+    groups = list(by_sentence(corpus.annotations).values())
+    covered = coverage(corpus)
+    for variable in corpus.codebook.variables:
+        if variable.kind == "multi_label":
+            yield from _never({c: of[variable.id] for c, of in covered.items()}, variable.id)
+            yield from _apart(groups, variable.id, adjudicator)
+            yield from _overruled(groups, variable.id, adjudicator)
+
+
+def _never(covered: Mapping[str, Coverage], head: str) -> Iterator[str]:
+    """Coders who never gave a label, although others did."""
+    never = [c for c, of in covered.items() if of.coded and not of.labelled]
+    if never and any(of.labelled for of in covered.values()):
+        names = _names([f"{c} (coded {counted(covered[c].coded, 'sentence')})" for c in never])
+        yield f"{head}: no label at all by {names}, though others gave some. {_EMPTY_CELLS}"
+
+
+def _apart(groups: Sequence[Sequence[Annotation]], head: str, adjudicator: str) -> Iterator[str]:
+    """Coders whose every label stands where all other coders have none."""
+    agreed: dict[str, bool] = {}
+    for group in groups:
+        own = [a for a in group if is_coder(a, adjudicator) and head in a.values]
+        labelled = [a.coder for a in own if a.values[head]]
+        if len(own) > 1:
+            for coder in labelled:
+                agreed[coder] = agreed.get(coder, False) or len(labelled) > 1
+    apart = sorted(coder for coder, ever in agreed.items() if not ever)
+    if apart:
+        yield (
+            f"{head}: wherever {_names(apart)} gave a label, every other coder of the sentence has "
+            f"none. {_EMPTY_CELLS}"
+        )
+
+
+def _overruled(
+    groups: Sequence[Sequence[Annotation]], head: str, adjudicator: str
+) -> Iterator[str]:
+    """Sentences on which a final "none" overrules labels that all coders gave alike."""
+    count = 0
+    for group in groups:
+        coded = [a for a in group if head in a.values]
+        final = [a.values[head] for a in coded if a.coder == adjudicator]
+        given = [a.values[head] for a in coded if is_coder(a, adjudicator)]
+        unanimous = len(given) > 1 and len(set(given)) == 1
+        count += final == [()] and unanimous and given[0] != ()
+    if count:
+        yield (
+            f"{head}: {adjudicator} gave no label on {counted(count, 'sentence')} on which all "
+            f"coders gave the same labels, and his word is gold. {_EMPTY_CELLS}"
+        )
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    shown = list(names[:_MOST_NAMES]) + ([f"{more} more"] if more > 0 else [])
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

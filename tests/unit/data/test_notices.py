@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from framing.codebook import Codebook
+from framing.data.corpus import Corpus, make_corpus
+from framing.data.notices import notices
+from framing.records import Annotation, Sentence
+from tests.unit.data.helpers import note
+
+ADVICE = 'say so with `missing: [""]` and write a code for none: docs/data.md, "Empty cells"'
+
+
+def corpus_with(book: Codebook, *annotations: Annotation) -> Corpus:
+    ids = dict.fromkeys(a.sentence_id for a in annotations)
+    return make_corpus("x", book, [Sentence(i, f"Text {i}.", "d") for i in ids], annotations)
+
+
+def test_nothing_to_note(book: Codebook) -> None:
+    annotations = [
+        note("a", "Ana", topics=["jobs"]),
+        note("a", "Ben", topics=["jobs"]),
+        note("b", "Ana", topics=["prices"]),
+        note("b", "Ben", topics=[]),
+        note("b", "adjudicator", topics=[]),
+        note("c", "Cem", topics=["jobs"]),
+        note("a", "adjudicator", topics=["jobs"]),
+    ]
+    assert notices(corpus_with(book, *annotations)) == []
+
+
+def test_coders_who_coded_other_sentences_in_columns_of_their_own(book: Codebook) -> None:
+    given = {("a", "Ana"), ("b", "Ben"), ("c", "Cem")}
+    annotations = [
+        note(s, c, topics=["jobs"] if (s, c) in given else [])
+        for s in "abc"
+        for c in ("Ana", "Ben", "Cem")
+    ]
+    (line,) = notices(corpus_with(book, *annotations))
+    assert line.startswith("topics: wherever Ana, Ben and Cem gave a label, every other coder of ")
+    assert line.endswith(ADVICE)
+    # One label that two share is no sign any more, for these two.
+    annotations[1] = note("a", "Ben", topics=["prices"])
+    (line,) = notices(corpus_with(book, *annotations))
+    assert line.startswith("topics: wherever Cem gave a label")
+
+
+def test_a_coder_without_any_label(book: Codebook) -> None:
+    ana = [note(s, "Ana", topics=["jobs"]) for s in "ab"]
+    others = [note(s, f"c{k}", topics=[]) for s in "cd" for k in range(7)]
+    (line,) = notices(corpus_with(book, *ana, *others))
+    assert line.startswith(
+        "topics: no label at all by c0 (coded 2 sentences), c1 (coded 2 sentences), "
+    )
+    assert "c4 (coded 2 sentences) and 2 more, though others gave some." in line
+    assert line.endswith(ADVICE)
+    assert notices(corpus_with(book, *others)) == []
+
+
+def test_an_adjudicator_who_filled_in_what_was_disputed(book: Codebook) -> None:
+    annotations = [
+        *(note(s, c, topics=["jobs"], speaker=["government"]) for s in "ab" for c in "AB"),
+        note("a", "Zoe", topics=[], speaker=["opposition"]),
+        note("b", "Zoe", topics=["jobs"]),
+    ]
+    (line,) = notices(corpus_with(book, *annotations), "Zoe")
+    assert line.startswith(
+        "topics: Zoe gave no label on 1 sentence on which all coders gave the same labels, and"
+    )
+    assert line.endswith(ADVICE)
+    never, overruled = notices(corpus_with(book, *annotations[:-1]), "Zoe")
+    assert never.startswith("topics: no label at all by Zoe (coded 1 sentence), though others")
+    assert overruled == line
+
+
+def test_documents_that_are_not_told(book: Codebook) -> None:
+    corpus = corpus_with(book, note("a", "Ana", topics=["jobs"]), note("b", "Ana", topics=[]))
+    corpus = replace(corpus, without_document=frozenset("a"), unordered_documents=frozenset("d"))
+    documents, order = notices(corpus)
+    assert documents.startswith("1 sentence without a doc_id, though others have one, such as 'a'")
+    assert "`missing_doc_id: sentence`" in documents
+    assert order.startswith("1 document whose rows do not tell the order of sentences, such as 'd'")
+    assert order.endswith("give a column position")
