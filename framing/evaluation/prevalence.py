@@ -15,7 +15,7 @@ import numpy as np
 
 from framing.arrays import FloatArray
 from framing.errors import counted
-from framing.evaluation.bootstrap import percentile_interval
+from framing.evaluation.bootstrap import LEAST_DOCUMENTS, percentile_interval
 from framing.metrics.checks import IndexArray
 from framing.metrics.counts import Counts
 from framing.metrics.prevalence import detection_rates, true_prevalence
@@ -27,10 +27,9 @@ METHOD = (
 )
 #: Of each outcome, in a document that is added to those drawn from.
 _ADDED = 1.0
-#: Development sentences with a label, and without it, below which its rates mean little.
+#: Development sentences with a label, and without it, below which its rates mean little; they must
+#: stand in `LEAST_DOCUMENTS`.
 LEAST_SENTENCES = 20
-#: Documents in which these must stand: percentile intervals from a few are too narrow.
-LEAST_DOCUMENTS = 20
 #: What tpr - fpr must surely exceed. An error of q or fpr is divided by it.
 LEAST_DIFFERENCE = 0.1
 

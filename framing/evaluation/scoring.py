@@ -16,7 +16,13 @@ from framing.data.benchmarks import OfficialFigure
 from framing.decisions import Decisions
 from framing.errors import ConfigError, DataError, all_problems
 from framing.evaluation import ceiling, details, schema
-from framing.evaluation.bootstrap import Resamples, paired_p_value, percentile_interval
+from framing.evaluation.bootstrap import (
+    LEAST_DOCUMENTS,
+    LEAST_JUDGED_DOCUMENTS,
+    Resamples,
+    paired_p_value,
+    percentile_interval,
+)
 from framing.evaluation.figures import Figure, Key, all_figures, to_score
 from framing.evaluation.official import official_results
 from framing.evaluation.units import Answers, people_answers, system_answers
@@ -409,12 +415,27 @@ def _signature(material: _Material) -> schema.Signature:
 
 
 def _warnings(material: _Material) -> dict[str, str]:
-    if material.resamples.n_documents > 1:
-        return {}
-    return {
-        "warning_documents": "All sentences stand in one document, so there are no intervals "
-        "and no comparisons: they need documents to resample."
-    }
+    text = _few_documents(material.resamples.n_documents, material.settings.resamples)
+    return {"warning_documents": text} if text else {}
+
+
+def _few_documents(documents: int, resamples: int) -> str:
+    """What to mind where documents are too few for intervals and tests, "" where they are not."""
+    if documents == 1:
+        return (
+            "All sentences stand in one document, so there are no intervals and no comparisons: "
+            "they need documents to resample."
+        )
+    if documents >= LEAST_DOCUMENTS or not resamples:
+        return ""
+    unjudged = ""
+    if documents < LEAST_JUDGED_DOCUMENTS:
+        unjudged = f", and below {LEAST_JUDGED_DOCUMENTS} no difference is judged"
+    return (
+        f"The sentences stand in only {documents} documents. With fewer than {LEAST_DOCUMENTS} "
+        "intervals are too narrow and tests find differences where there are none, more often "
+        f"than the confidence says{unjudged}. Score more documents."
+    )
 
 
 def _check_systems(systems: Sequence[System]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from framing.artifacts import RUN
 from framing.codebook import Variable
+from framing.evaluation.bootstrap import LEAST_DOCUMENTS
 from framing.evaluation.schema import ConfidentError
 from framing.records import ADJUDICATOR
 from framing.report import tables
@@ -40,7 +41,8 @@ _ERRORS = (
 )
 _SLICES = (
     "Figures of the same model on one source, genre and so on. Differences between parts are not "
-    "tested; small parts have wide intervals."
+    "tested; small parts have wide intervals, which are too narrow even so with fewer than "
+    f"{LEAST_DOCUMENTS} documents."
 )
 _PUBLISHED = (
     "Published values come without intervals, and from one training or the best of several. A "

@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from framing.codebook import Head, Variable
-from framing.evaluation.schema import Agreement, Official, PrecisionRecallCurve, Score
+from framing.evaluation.schema import (
+    Agreement,
+    Comparison,
+    Official,
+    PrecisionRecallCurve,
+    Score,
+)
 from framing.report.blocks import Column, Row, Table
 from framing.report.formatting import (
     UNDEFINED,
@@ -34,7 +40,7 @@ def systems_table(view: View, variable: Variable) -> Table:
     rows = []
     for k, name in enumerate(names):
         found = view.comparison(name, "f1", variable, "macro")
-        tested = (difference(found), p_value(found.p_value)) if found else ("", "")
+        tested = (difference(found), _p_value(view, found)) if found else ("", "")
         cells = (view.system_name(name), *(estimate(s[k]) for s in shown.values()), *tested)
         rows.append(Row(cells, strong=name == view.model.name))
     columns = (*shown, "Difference", "p")
@@ -48,8 +54,18 @@ def systems_table(view: View, variable: Variable) -> Table:
         caption=f"{variable_name(variable)}: all systems, and the model's macro-F1 minus theirs",
         columns=_columns("System", columns),
         rows=tuple(rows),
-        notes=notes,
+        notes=(*notes, *_untested(view)),
     )
+
+
+def _p_value(view: View, found: Comparison) -> str:
+    return UNDEFINED if view.too_few_documents else p_value(found.p_value)
+
+
+def _untested(view: View) -> Iterator[str]:
+    """Why differences have no p-value, where they have none."""
+    if view.scores.comparisons and view.too_few_documents:
+        yield f"p: too few documents to test differences ({view.too_few_documents})."
 
 
 def _summary_metrics(variable: Variable) -> tuple[tuple[str, str, str], ...]:
@@ -187,7 +203,7 @@ def comparisons_table(view: View) -> Table:
                 view.label_name(c.variable, c.label),
                 METRIC_TITLES.get(c.metric, titled(c.metric)),
                 difference(c),
-                p_value(c.p_value),
+                _p_value(view, c),
             )
         )
         for c in view.scores.comparisons
@@ -198,6 +214,7 @@ def comparisons_table(view: View) -> Table:
         caption="All comparisons of the model with other systems",
         columns=(*columns, Column("Difference"), Column("p")),
         rows=rows,
+        notes=tuple(_untested(view)),
         folded=True,
     )
 

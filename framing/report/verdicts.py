@@ -74,12 +74,15 @@ def how_to_read(view: View) -> str:
     signature = view.scores.signature
     if not signature.resamples:
         return "No intervals were computed, so chance differences cannot be told from real ones."
+    tests = "P-values are two-sided and not adjusted for the number of comparisons."
+    if view.too_few_documents:
+        tests = f"No p-values are shown ({view.too_few_documents})."
     return (
         f"Brackets are {percent(signature.confidence)} intervals from {count(signature.resamples)} "
         f"bootstrap resamples of the {things(signature.documents, 'document')}. A difference is "
         "the model's score minus the other's on the same resamples; where its interval holds 0, "
-        "the choice of documents alone could account for it. P-values are two-sided and not "
-        "adjusted for the number of comparisons. Coders, and the model where it stands beside "
+        f"the choice of documents alone could account for it. {tests} "
+        "Coders, and the model where it stands beside "
         "them, are measured against the other coders. These are fewer people than made gold, so "
         "figures against them are lower than figures against gold."
     )
@@ -132,7 +135,7 @@ def _beside_coders(view: View, variable: Variable) -> list[str]:
     text = f"A coder against the other coders scores {number(score.value)} ({', '.join(details)})"
     model = view.score("f1", variable, "macro", system=BESIDE)
     found = view.comparison(CODERS, "f1", variable, "macro")
-    judgement = _judgement(found, view.scores.signature.confidence)
+    judgement = _judgement(view, found)
     if model is None or model.value is None:
         return [f"{text}; {judgement}"]
     return [f"{text}, the model in the coder's place {number(model.value)}; {judgement}"]
@@ -144,7 +147,7 @@ def _beside(view: View, variable: Variable, other: SystemScores) -> str:
     if score is None or score.value is None:
         return f"{subject} has no defined score here."
     found = view.comparison(other.name, "f1", variable, "macro")
-    judgement = _judgement(found, view.scores.signature.confidence)
+    judgement = _judgement(view, found)
     return f"{subject} scores {number(score.value)}; {judgement}"
 
 
@@ -154,12 +157,17 @@ def _subject(view: View, other: SystemScores) -> str:
     return _SUBJECTS.get(other.name, view.system_name(other.name))
 
 
-def _judgement(found: Comparison | None, confidence: float) -> str:
+def _judgement(view: View, found: Comparison | None) -> str:
     if found is None:
         return "the difference was not tested."
+    if view.too_few_documents:
+        return (
+            f"the difference is {difference(found)}, with too few documents to tell it from "
+            f"chance ({view.too_few_documents})."
+        )
     evidence = f"{difference(found)}, p {p_value(found.p_value, equals='= ')}"
     # Interval and p-value come from the same resamples, but near the border they may disagree.
-    clear = found.p_value < 1 - confidence
+    clear = found.p_value < 1 - view.scores.signature.confidence
     if clear and found.low > 0:
         return f"the model is better by more than chance explains ({evidence})."
     if clear and found.high < 0:
@@ -188,7 +196,9 @@ def _coder_warnings(view: View) -> Iterator[str]:
 
 
 def _undecided(view: View, variable: Variable) -> Iterator[str]:
-    """Baselines that the model does not clearly beat."""
+    """Baselines that the model does not clearly beat, where documents are enough to tell."""
+    if view.too_few_documents:
+        return
     pairs = [
         (other, view.comparison(other.name, "f1", variable, "macro"))
         for other in view.others

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import yaml
 
 from framing.codebook import Codebook, Head, Variable, parse_codebook
+from framing.evaluation.bootstrap import LEAST_JUDGED_DOCUMENTS
 from framing.evaluation.schema import Comparison, Score, Scores, SystemScores
-from framing.report.formatting import plain, titled
+from framing.report.formatting import plain, things, titled
 
 MODEL = "model"
 CODERS = "coders"
@@ -121,6 +122,14 @@ class View:
     ) -> Comparison | None:
         """The model against another system, None where it was not computed."""
         return self._compared.get((other, metric, variable.id, label))
+
+    @property
+    def too_few_documents(self) -> str:
+        """Why no difference is judged, "" where differences are."""
+        documents = self.scores.signature.documents
+        if documents >= LEAST_JUDGED_DOCUMENTS:
+            return ""
+        return f"{things(documents, 'document')}, {LEAST_JUDGED_DOCUMENTS} are needed"
 
     def heads(self, variable: Variable) -> tuple[Head, ...]:
         """The heads of a variable."""

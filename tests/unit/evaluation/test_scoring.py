@@ -166,6 +166,41 @@ def test_one_document_gives_figures_without_intervals(example):
     assert found.facts["encoder"] == "tiny"
 
 
+@pytest.mark.parametrize(
+    ("documents", "said"),
+    [
+        (9, ["only 9 documents", "fewer than 20", "below 10 no difference is judged"]),
+        (19, ["only 19 documents", "fewer than 20"]),
+        (20, []),
+    ],
+)
+def test_few_documents_are_a_warning(example, documents, said):
+    found = many_documents(example, documents).facts.get("warning_documents", "")
+    assert [text for text in said if text not in found] == []
+    assert bool(found) == bool(said)
+    assert ("no difference is judged" in found) == (documents < 10)
+
+
+def many_documents(example, n):
+    """Scores of the example's four sentences, again and again, in n documents."""
+    copies = [
+        (dataclasses.replace(s, id=f"{s.id}-{k}", doc_id=f"d{k}"), gold)
+        for k in range(n)
+        for s, gold in zip(example.sentences, example.gold, strict=True)
+    ]
+    large = dataclasses.replace(
+        example,
+        sentences=tuple(s for s, _ in copies),
+        gold=tuple(dataclasses.replace(gold, sentence_id=s.id) for s, gold in copies),
+    )
+    predictions = example.system().predictions * n
+    found = [
+        dataclasses.replace(p, sentence_id=s.id)
+        for p, s in zip(predictions, large.sentences, strict=True)
+    ]
+    return large.scores([System("model", "model", "The model.", found)])
+
+
 def test_no_resamples_give_figures_without_intervals(example, score):
     found = example.scores(settings=EvaluationSettings(resamples=0))
     one = score(found, "f1", "topics", "topics", "macro")

@@ -11,7 +11,7 @@ import pytest
 
 from framing.evaluation.schema import Scores, from_dict, to_dict
 from framing.evaluation.seeds import SeedScore, SeedSummary
-from framing.report import render_markdown, render_seed_summary
+from framing.report import render_card, render_html, render_markdown, render_seed_summary
 from framing.report.blocks import Block
 from framing.report.markdown import code, escape, render
 from framing.report.sections import sections
@@ -68,6 +68,17 @@ def test_html_and_markdown_tell_the_same(study: Scores) -> None:
     text = render_markdown(study)
     for section in sections(View(study)):
         assert f"\n## {escape(section.title)}\n" in text
+
+
+def test_differences_of_few_documents_have_no_p_value(flagship: Scores) -> None:
+    few = replace(flagship, signature=replace(flagship.signature, documents=7))
+    note = "p: too few documents to test differences (7 documents, 10 are needed)."
+    for page in (render_markdown(few), render_html(few), render_card(few)):
+        assert note in page
+        assert "p = 0.002" not in page
+        assert "| 0.002 |" not in page
+        assert "than chance explains" not in page
+    assert note not in render_markdown(flagship)
 
 
 def test_deterministic(study: Scores) -> None:

@@ -44,6 +44,33 @@ def test_untested_difference(flagship: Scores) -> None:
     assert _tfidf_sentence(view).endswith("the difference was not tested.")
 
 
+def _with_documents(scores: Scores, n: int) -> Scores:
+    return replace(scores, signature=replace(scores.signature, documents=n))
+
+
+@pytest.mark.parametrize("other", ["tfidf", "coders"])
+def test_few_documents_leave_a_difference_unjudged(flagship: Scores, other: str) -> None:
+    found = Comparison(other, "f1", "frames", "macro", 0.2, 0.1, 0.3, 0.002)
+    view = View(_with_documents(replace(flagship, comparisons=(found,)), 9))
+    (sentence,) = [
+        s for s in verdict(view, view.book.variable("frames")).sentences if "+0.200" in s
+    ]
+    assert sentence.endswith(
+        "; the difference is +0.200 [+0.100, +0.300], with too few documents to tell it from "
+        "chance (9 documents, 10 are needed)."
+    )
+
+
+def test_few_documents_have_no_p_values_and_call_no_baseline_equal(flagship: Scores) -> None:
+    near = Comparison("tfidf", "f1", "frames", "macro", 0.01, -0.01, 0.03, 0.4)
+    some = replace(flagship, comparisons=(near,))
+    few, enough = (View(_with_documents(some, n)) for n in (9, 10))
+    assert "No p-values are shown (9 documents, 10 are needed)." in how_to_read(few)
+    assert "P-values are two-sided" in how_to_read(enough)
+    assert not any("not better" in w for w in warnings(few))
+    assert any("not better" in w for w in warnings(enough))
+
+
 def test_lead_has_the_scores_numbers(flagship: Scores) -> None:
     score = Score("f1", "stance", "", "macro", 0.4567, 0.4001, 0.5002, 321)
     model = replace(flagship.systems[0], scores=(score,))
