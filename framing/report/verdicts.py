@@ -118,8 +118,18 @@ def _lead(view: View, variable: Variable, score: Score | None) -> str:
     if score.low is not None and score.high is not None:
         confidence = percent(view.scores.signature.confidence)
         ends = f" ({confidence} interval {number(score.low)} to {number(score.high)})"
-    labels = things(len(variable.labels), "label")
+    labels = _labels_counted(view, variable)
     return f"The model's macro-F1 is {number(score.value)}{ends} over {labels} and {units}."
+
+
+def _labels_counted(view: View, variable: Variable) -> str:
+    """The number of labels in the macro mean, with those that it leaves out as undefined."""
+    scores = {label: view.score("f1", variable, label) for label in variable.label_ids}
+    absent = [label for label, score in scores.items() if score and score.value is None]
+    counted = things(len(scores) - len(absent), "label")
+    if not absent:
+        return counted
+    return f"{counted} (without: {', '.join(view.label_name(variable.id, x) for x in absent)})"
 
 
 def _beside_coders(view: View, variable: Variable) -> list[str]:

@@ -87,6 +87,17 @@ def test_lead_has_the_scores_numbers(flagship: Scores) -> None:
     assert verdict(view, view.book.variable("frames")).lead == "Macro-F1 was not computed."
 
 
+def test_lead_counts_the_labels_of_the_mean(flagship: Scores) -> None:
+    macro = Score("f1", "stance", "", "macro", 1.0, None, None, 321, "without absent labels: favor")
+    defined = Score("f1", "stance", "", "against", 1.0, None, None, 300)
+    absent = Score("f1", "stance", "", "favor", None, None, None, 0, "neither")
+    model = replace(flagship.systems[0], scores=(macro, defined, absent))
+    view = View(replace(flagship, systems=(model,)))
+    assert "is 1.000 over 2 labels (without: In favour) and 321" in (
+        verdict(view, view.book.variable("stance")).lead
+    )
+
+
 def test_undefined_macro_says_why() -> None:
     view = View(examples.undefined())
     found = verdict(view, view.book.variable("frames"))
