@@ -57,7 +57,8 @@ _LEARNING = (
 )
 _AGREEMENT = (
     "Alpha is 1 for perfect agreement and 0 for what chance alone would give. It was computed on "
-    "the sentences that at least two coders had coded."
+    "those of the scored sentences that at least two coders had coded; framing data audit tells "
+    "it for all that was coded."
 )
 
 
