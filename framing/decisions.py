@@ -7,7 +7,7 @@ everywhere: training, evaluation and inference share this code.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from framing.arrays import BoolArray, FloatArray
 from framing.codebook import Codebook
 from framing.records import Prediction
+
+#: A label or head with fewer instances than this on the development split keeps the identity.
+MIN_INSTANCES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,29 @@ class Decisions:
         """Read what `to_json` wrote."""
         fields = json.loads(text)
         return cls(*(tuple(map(float, fields[k])) for k in ("scale", "bias", "threshold")))
+
+
+def uncalibrated(decisions: Decisions, book: Codebook) -> Iterator[tuple[str, str]]:
+    """What keeps its raw probabilities, since the development split had too few sentences.
+
+    A fit never ends on exactly the identity, so nothing else needs to be stored.
+
+    Args:
+        decisions: The fitted calibration.
+        book: Gives heads and labels.
+
+    Yields:
+        Head name and label of multi_label heads, head name and "" of single_label heads.
+    """
+    raw = [(s, b) == (1.0, 0.0) for s, b in zip(decisions.scale, decisions.bias, strict=True)]
+    for head in book.heads:
+        if head.kind == "single_label":
+            if raw[head.start]:
+                yield head.name, ""
+            continue
+        for label, is_raw in zip(head.labels, raw[head.slice], strict=True):
+            if is_raw:
+                yield head.name, label
 
 
 def calibrated_probabilities(

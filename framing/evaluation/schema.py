@@ -422,6 +422,8 @@ class Scores:
             machine, versions, seeds, warnings under keys that start with "warning").
         learning_curve: By sentences added, empty where none was made.
         official: Figures of the benchmark scored on, empty for other data.
+        uncalibrated: Head name and label of what the development split was too small to calibrate;
+            "" in place of the label for whole single_label heads.
     """
 
     run: str
@@ -442,6 +444,7 @@ class Scores:
     facts: dict[str, str]
     learning_curve: tuple[CurvePoint, ...] = ()
     official: tuple[Official, ...] = ()
+    uncalibrated: tuple[tuple[str, str], ...] = ()
 
 
 #: JSON writes whole floats without a point at times, so an int will do for a float.

@@ -13,7 +13,7 @@ from framing.arrays import FloatArray
 from framing.codebook import Codebook
 from framing.data.agreement import agreement
 from framing.data.benchmarks import OfficialFigure
-from framing.decisions import Decisions
+from framing.decisions import Decisions, uncalibrated
 from framing.errors import ConfigError, DataError, all_problems
 from framing.evaluation import ceiling, details, schema
 from framing.evaluation.bootstrap import (
@@ -168,7 +168,7 @@ def evaluate_systems(
         annotations: Of all coders; those of other sentences and of `GOLD` are passed over.
         gold: One for every sentence. Heads it leaves uncoded are not scored there.
         systems: The model first, then baselines.
-        decisions: Of the model; gives the thresholds marked on curves.
+        decisions: Of the model; gives the thresholds marked on curves, and what is uncalibrated.
         settings: Resamples, bins, slices.
         leakage: Of the sentences against the training data, None where unknown.
         facts: For the report's head; warnings are added to them.
@@ -260,6 +260,7 @@ def _scores(
         leakage=leakage,
         facts={**facts, **_warnings(material)},
         official=tuple(_official(material, data.official)),
+        uncalibrated=tuple(uncalibrated(decisions, book)),
     )
 
 

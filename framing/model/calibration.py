@@ -15,10 +15,7 @@ import numpy as np
 
 from framing.arrays import BoolArray, FloatArray, LabelArray
 from framing.codebook import Codebook, Head
-from framing.decisions import Decisions, calibrated_probabilities
-
-#: A label or head with fewer instances than this on the development split keeps the identity.
-MIN_INSTANCES = 5
+from framing.decisions import MIN_INSTANCES, Decisions, calibrated_probabilities
 
 
 def fit_decisions(

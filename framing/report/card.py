@@ -250,6 +250,10 @@ def _decisions(view: View) -> Section:
             )
         )
     ]
+    if view.scores.uncalibrated:
+        blocks.append(
+            Text(("This does not hold for what the limits above name as not calibrated.",))
+        )
     if shares := view.scores.facts.get("expected shares"):
         blocks.append(
             Text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from framing.codebook import Variable
+from framing.decisions import MIN_INSTANCES
 from framing.evaluation.schema import Comparison, Score, SystemScores
 from framing.report.blocks import Verdict
 from framing.report.formatting import (
@@ -96,6 +97,7 @@ def warnings(view: View) -> tuple[str, ...]:
     found += _coder_warnings(view)
     for variable in view.book.variables:
         found += _undecided(view, variable)
+    found += _uncalibrated(view)
     found += _few_instances(view)
     found += _undefined(view)
     return tuple(found)
@@ -219,6 +221,27 @@ def _undecided(view: View, variable: Variable) -> Iterator[str]:
         yield (
             f"{variable_name(variable)}: the model is not better than this baseline by more than "
             f"chance explains: {listed(equal)}."
+        )
+
+
+def _uncalibrated(view: View) -> Iterator[str]:
+    """Labels and heads whose probabilities and thresholds the development split could not fit."""
+    labels = [
+        f"{view.head_name(head)} / {view.label_name(view.book.head(head).variable, label)}"
+        for head, label in view.scores.uncalibrated
+        if label
+    ]
+    if labels:
+        yield (
+            f"Not calibrated, since fewer than {MIN_INSTANCES} development sentences have the "
+            "label or lack it; where fewer have it, its threshold is 0.5 too: "
+            f"{'; '.join(labels)}."
+        )
+    heads = [view.head_name(head) for head, label in view.scores.uncalibrated if not label]
+    if heads:
+        yield (
+            f"Not calibrated, since there are fewer than {MIN_INSTANCES} development sentences a "
+            f"label: {'; '.join(heads)}."
         )
 
 

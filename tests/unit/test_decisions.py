@@ -9,6 +9,7 @@ from framing.decisions import (
     decide,
     margins,
     to_predictions,
+    uncalibrated,
 )
 from framing.errors import DataError
 
@@ -27,6 +28,24 @@ def test_calibration_scales_and_shifts(book: Codebook) -> None:
     decisions = Decisions((2.0,) * 10, (1.0,) * 10, (0.5,) * 10)
     p = calibrated_probabilities(np.full((1, 10), 0.5), book, decisions)[0]
     assert p[0] == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_the_identity_is_named_as_uncalibrated(book: Codebook) -> None:
+    assert list(uncalibrated(Decisions.identity(10), book)) == [
+        ("topics", "prices"),
+        ("topics", "jobs"),
+        ("view.prices", ""),
+        ("view.jobs", ""),
+        ("speaker", ""),
+    ]
+    scale, bias = np.ones(10), np.zeros(10)
+    scale[2:5], bias[1] = 0.7, -0.2
+    fitted = Decisions(tuple(scale), tuple(bias), (0.5,) * 10)
+    assert list(uncalibrated(fitted, book)) == [
+        ("topics", "prices"),
+        ("view.jobs", ""),
+        ("speaker", ""),
+    ]
 
 
 def test_extreme_logits_do_not_overflow(book: Codebook) -> None:

@@ -329,6 +329,15 @@ def test_curves_carry_the_threshold_and_the_point_there(example):
     assert economy.recall == (0.5, 0.5, 1.0, 1.0)
 
 
+def test_what_is_not_calibrated_is_kept(example):
+    n = example.book.n_logits
+    raw = example.scores().uncalibrated
+    assert raw[0] == ("topics", "economy")
+    assert raw[-1] == ("voice", "")
+    fitted = Decisions((0.9,) * n, (0.1,) * n, (0.5,) * n)
+    assert example.scores(decisions=fitted).uncalibrated == ()
+
+
 def test_reliability_confusion_and_prevalence(scores):
     pooled = next(r for r in scores.reliability if (r.variable, r.label) == ("topics", ""))
     assert sum(b.count for b in pooled.bins) == 8

@@ -4,7 +4,7 @@ from scipy.sparse import csr_matrix
 
 from framing.arrays import LabelArray, label_array
 from framing.codebook import Codebook, parse_codebook
-from framing.decisions import calibrated_probabilities
+from framing.decisions import calibrated_probabilities, uncalibrated
 from framing.model.calibration import best_threshold, fit_decisions
 from framing.model.linear import fit_linear_heads, fit_separate_labels
 
@@ -24,6 +24,7 @@ def test_platt_scaling_finds_the_generating_parameters() -> None:
     fitted = fit_decisions(logits, gold, ONE)
     assert fitted.scale[0] == pytest.approx(0.5, abs=0.06)
     assert fitted.bias[0] == pytest.approx(-1.0, abs=0.12)
+    assert list(uncalibrated(fitted, ONE)) == []
     p = calibrated_probabilities(logits, ONE, fitted)
     assert p.mean() == pytest.approx(gold.values.mean(), abs=0.005)
 
@@ -61,6 +62,7 @@ def test_few_instances_keep_the_identity() -> None:
     gold = LabelArray(np.array([[True]] * 4 + [[False]] * 50), np.ones((54, 1), dtype=bool))
     fitted = fit_decisions(np.linspace(3, -3, 54)[:, None], gold, ONE)
     assert (fitted.scale, fitted.bias, fitted.threshold) == ((1.0,), (0.0,), (0.5,))
+    assert list(uncalibrated(fitted, ONE)) == [("v", "x")]
 
 
 def test_temperature_of_a_softmax() -> None:
@@ -74,6 +76,7 @@ def test_temperature_of_a_softmax() -> None:
     fitted = fit_decisions(logits * 4, LabelArray(values, np.ones((5000, 1), dtype=bool)), book)
     assert fitted.scale == pytest.approx((0.25,) * 3, abs=0.02)
     assert fitted.bias == (0.0,) * 3
+    assert list(uncalibrated(fitted, book)) == []
 
 
 def test_best_threshold_separates() -> None:

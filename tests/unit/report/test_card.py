@@ -97,6 +97,14 @@ def test_unrecorded_origin_is_said(flagship: Scores) -> None:
     assert "Where the scored text comes from is not recorded." in render_card(flagship)
 
 
+def test_labels_without_calibration_are_limits(flagship: Scores) -> None:
+    few = render_card(replace(flagship, uncalibrated=(("frames", "nato_concerns"),)))
+    exception = "This does not hold for what the limits above name as not calibrated."
+    assert exception in few
+    assert "- Not calibrated, since fewer than 5 development sentences have the label" in few
+    assert exception not in render_card(flagship)
+
+
 def test_nasty_names_do_not_break_the_front_matter(flagship: Scores) -> None:
     nasty = "x: {y\n---\n'\"#\x00"
     fields = front_matter(render_card(replace(flagship, run=nasty)))

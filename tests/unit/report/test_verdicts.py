@@ -141,6 +141,18 @@ def test_twenty_instances_are_enough(flagship: Scores) -> None:
     ]
 
 
+def test_what_is_not_calibrated_is_named(flagship: Scores) -> None:
+    few = (("frames", "nato_concerns"), ("stance.nato_concerns", ""), ("holder", ""))
+    found = warnings(View(replace(flagship, uncalibrated=few)))
+    assert [w for w in found if w.startswith("Not calibrated")] == [
+        "Not calibrated, since fewer than 5 development sentences have the label or lack it; where "
+        "fewer have it, its threshold is 0.5 too: Frames / NATO concerns.",
+        "Not calibrated, since there are fewer than 5 development sentences a label: "
+        "Stance on NATO concerns; Holder.",
+    ]
+    assert not any(w.startswith("Not calibrated") for w in warnings(View(flagship)))
+
+
 def test_baselines_as_good_as_the_model_are_named(flagship: Scores) -> None:
     near = Comparison("tfidf", "f1", "frames", "macro", 0.01, -0.01, 0.03, 0.4)
     far = Comparison("keywords", "f1", "frames", "macro", 0.2, 0.1, 0.3, 0.002)
