@@ -256,7 +256,10 @@ class EvaluationConfig(_Section):
     baselines: tuple[BaselineName, ...] = BASELINES
     """Fitted with the run and scored beside the model."""
     metadata: tuple[str, ...] = ("source", "genre")
-    """Metadata fields for the metadata-only baseline (the first one present) and the slices."""
+    """Metadata fields for the metadata-only baseline (the first one present) and the slices.
+
+    Others than the usual ones must stand in the data.
+    """
 
 
 class RunConfig(_Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,14 @@ from framing.evaluation.scoring import (
 from framing.export import POOLED
 from framing.inference.bundle import Bundle, load_bundle, open_session
 from framing.inference.labeller import Labeller, run_graph
-from framing.model.baselines import DESCRIPTIONS, USUAL_BASIS, Inputs, basis, predict_baselines
+from framing.model.baselines import (
+    DESCRIPTIONS,
+    USUAL_BASIS,
+    Inputs,
+    basis,
+    nothing_to_go_on,
+    predict_baselines,
+)
 from framing.records import Annotation, Prediction, Sentence
 from framing.report import write_report
 
@@ -130,16 +137,20 @@ def _systems(folder: Path, bundle: Bundle, scored: Scored) -> list[System]:
     baselines = folder / RUN.baselines
     inputs = Inputs(scored.sentences, bundle.codebook, embedder(baselines, bundle))
     for name, found in predict_baselines(baselines, inputs).items():
-        systems.append(_baseline(name, baselines / name, found))
+        unscored = nothing_to_go_on(baselines / name, name, inputs)
+        systems.append(_baseline(name, baselines / name, found, unscored))
     return systems
 
 
-def _baseline(name: str, folder: Path, predictions: Sequence[Prediction]) -> System:
+def _baseline(
+    name: str, folder: Path, predictions: Sequence[Prediction], unscored: Mapping[str, str]
+) -> System:
     text = DESCRIPTIONS[name]
     found = basis(folder) if name == "metadata" else USUAL_BASIS
     if found == USUAL_BASIS:
-        return System(name, "baseline", text, predictions)
-    return System(name, "baseline", text.replace(USUAL_BASIS, found), predictions, found)
+        return System(name, "baseline", text, predictions, unscored=unscored)
+    text = text.replace(USUAL_BASIS, found)
+    return System(name, "baseline", text, predictions, found, unscored)
 
 
 def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:

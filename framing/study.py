@@ -130,13 +130,26 @@ class Study:
         """
         for name, values in filters.items():
             where = f"data.{key}.{name}"
-            known = sorted({s.value(name) for s in self.corpus.sentences} - {""})
-            if not known:
-                fields = sorted(metadata_fields(self.corpus.sentences))
-                raise ConfigError(f"{where}: {unknown_name('metadata field', name, fields)}")
+            known = self.field_values(name, where)
             for value in values:
                 if value not in known:
                     raise ConfigError(f"{where}: {unknown_name('value', value, known)}")
+
+    def field_values(self, name: str, where: str) -> list[str]:
+        """The values of a metadata field, or of the target, in order.
+
+        Args:
+            name: Of the field.
+            where: The key that names it in the config, for messages.
+
+        Raises:
+            ConfigError: No sentence has the field.
+        """
+        values = sorted({s.value(name) for s in self.corpus.sentences} - {""})
+        if not values:
+            fields = sorted(metadata_fields(self.corpus.sentences))
+            raise ConfigError(f"{where}: {unknown_name('metadata field', name, fields)}")
+        return values
 
     @property
     def scored_hash(self) -> str:

@@ -21,7 +21,7 @@ from framing.artifacts import (
     write_manifest,
     write_text,
 )
-from framing.config import RunConfig, config_hash
+from framing.config import EvaluationConfig, RunConfig, config_hash
 from framing.decisions import calibrated_probabilities
 from framing.encoding import InputSettings, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
@@ -155,6 +155,7 @@ def check(config: RunConfig, study: Study) -> None:
             message = unknown_name("variable", name, known)
             raise ConfigError(f"training.variable_weights: {message}")
     _check_prevalence(config, study)
+    _check_metadata(config, study)
     _check_encoder(config, study)
     sentences = study.training_sentences(config.data)
     study.training_factors(sentences, config.data)
@@ -193,6 +194,17 @@ def _check_prevalence(config: RunConfig, study: Study) -> None:
             if label not in known[name]:
                 message = unknown_name("label", label, known[name])
                 raise ConfigError(f"decisions.prevalence.{name}: {message}")
+
+
+def _check_metadata(config: RunConfig, study: Study) -> None:
+    """Refuse fields that no sentence has; of the usual ones each may be missing.
+
+    A run's own config holds the usual ones as if they had been asked for.
+    """
+    fields = config.evaluation.metadata
+    if fields != EvaluationConfig().metadata:
+        for name in fields:
+            study.field_values(name, "evaluation.metadata")
 
 
 def _check_coded(study: Study, sentences: Sequence[Sentence]) -> None:

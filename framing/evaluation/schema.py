@@ -79,6 +79,7 @@ class SystemScores:
         scores: The figures.
         basis: The metadata that the metadata-only baseline looks at, where they are others than
             source and genre; else "".
+        unscored: Variable id -> why the system has nothing to go on there, and so no figures.
     """
 
     name: str
@@ -86,6 +87,7 @@ class SystemScores:
     description: str
     scores: tuple[Score, ...]
     basis: str = ""
+    unscored: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -107,6 +107,7 @@ class System:
         description: One sentence for people.
         predictions: One for every sentence scored, in any order.
         basis: As in `schema.SystemScores`.
+        unscored: As in `schema.SystemScores`; figures over all variables are left out with any.
     """
 
     name: str
@@ -114,6 +115,7 @@ class System:
     description: str
     predictions: Sequence[Prediction]
     basis: str = ""
+    unscored: Mapping[str, str] = field(default_factory=dict)
 
 
 #: What coders reach, and the model in their place.
@@ -133,8 +135,13 @@ class _Material:
     adjudicator: str
     gold: Answers
     answers: Mapping[str, Answers]
+    unscored: Mapping[str, Mapping[str, str]]
     resamples: Resamples
     settings: EvaluationSettings
+
+    def answers_on(self, variable: str) -> dict[str, Answers]:
+        """Answers of the systems that are scored on a variable."""
+        return {n: found for n, found in self.answers.items() if variable not in self.unscored[n]}
 
     @property
     def coder_annotations(self) -> list[Annotation]:
@@ -223,6 +230,7 @@ def _material(
         answers={
             s.name: system_answers(_aligned_predictions(s, ids), book, s.name) for s in systems
         },
+        unscored={s.name: s.unscored for s in systems},
         resamples=Resamples.draw([s.doc_id for s in sentences], settings.resamples, rng),
         settings=settings,
     )
@@ -266,12 +274,7 @@ def _scores(
 
 def _figures(material: _Material) -> dict[str, list[Figure]]:
     """System name -> its figures, the model first, the coders and the model beside them last."""
-    out = {
-        name: all_figures(
-            material.gold, answers, material.book, material.resamples, material.settings.bins
-        )
-        for name, answers in material.answers.items()
-    }
+    out = {name: _system_figures(material, name) for name in material.answers}
     return out | ceiling.coder_figures(
         material.coder_annotations,
         material.sentences,
@@ -281,13 +284,28 @@ def _figures(material: _Material) -> dict[str, list[Figure]]:
     )
 
 
+def _system_figures(material: _Material, name: str) -> list[Figure]:
+    """Figures of the variables on which a system is scored, and over all if it is on each."""
+    left_out = set(material.unscored[name])
+    if left_out:
+        left_out.add("all")
+    answers, bins = material.answers[name], material.settings.bins
+    found = all_figures(material.gold, answers, material.book, material.resamples, bins)
+    return [figure for figure in found if figure.variable not in left_out]
+
+
 def _system_scores(
     systems: Sequence[System], figures: Mapping[str, Sequence[Figure]], confidence: float
 ) -> Iterator[schema.SystemScores]:
     for system in systems:
         scores = tuple(to_score(f, confidence) for f in figures[system.name])
         yield schema.SystemScores(
-            system.name, system.kind, system.description, scores, system.basis
+            system.name,
+            system.kind,
+            system.description,
+            scores,
+            system.basis,
+            dict(system.unscored),
         )
     for name, description in _CEILINGS.items():
         if name in figures:
@@ -341,15 +359,16 @@ def _compared(book: Codebook) -> Iterator[Key]:
 
 
 def _official(material: _Material, figures: Sequence[OfficialFigure]) -> Iterator[schema.Official]:
-    return official_results(
-        figures,
-        book=material.book,
-        sentences=material.sentences,
-        gold=material.gold,
-        answers=material.answers,
-        resamples=material.resamples,
-        confidence=material.settings.confidence,
-    )
+    for figure in figures:
+        yield from official_results(
+            [figure],
+            book=material.book,
+            sentences=material.sentences,
+            gold=material.gold,
+            answers=material.answers_on(figure.variable),
+            resamples=material.resamples,
+            confidence=material.settings.confidence,
+        )
 
 
 def _errors(material: _Material, model: Answers) -> Iterator[schema.ConfidentError]:

@@ -105,6 +105,29 @@ def basis(folder: Path) -> str:
     return " or ".join(fields)
 
 
+def nothing_to_go_on(folder: Path, name: str, inputs: Inputs) -> dict[str, str]:
+    """The variables on which a stored baseline can only guess what is most frequent.
+
+    Its figures there would stand under a name that says otherwise.
+
+    Args:
+        folder: Of the baseline.
+        name: Of the baseline.
+        inputs: What it is scored on.
+
+    Returns:
+        Variable id -> why.
+    """
+    if name == "keywords":
+        return {
+            variable.id: "the variable's labels have no keywords"
+            for variable in inputs.book.variables
+            if not any(label.keywords for label in variable.labels)
+        }
+    why = _unknown_metadata(folder, inputs.sentences) if name == "metadata" else ""
+    return {variable.id: why for variable in inputs.book.variables} if why else {}
+
+
 def predict_baselines(folder: Path, inputs: Inputs) -> dict[str, list[Prediction]]:
     """Predict with every baseline stored below `folder`.
 
@@ -158,6 +181,20 @@ def metadata_value(sentence: Sentence, fields: Sequence[str]) -> str:
     for name in fields:
         if value := sentence.value(name):
             return f"{name}={value}"
+    return ""
+
+
+def _unknown_metadata(folder: Path, sentences: Sequence[Sentence]) -> str:
+    """Why metadata tell nothing of any of the sentences, "" where they tell something."""
+    stored = read_json(folder / BASELINE.table)
+    # Sentences without any of the fields stand there as "".
+    known = set(stored["values"]) - {""}
+    if not stored["fields"]:
+        return "the config names no metadata field"
+    if not known:
+        return f"no training sentence tells its {basis(folder)}"
+    if not any(metadata_value(sentence, stored["fields"]) in known for sentence in sentences):
+        return f"no scored sentence shares its {basis(folder)} with the training data"
     return ""
 
 

@@ -30,7 +30,7 @@ from framing.report.view import METRIC_TITLES, MODEL, View, variable_name
 
 def systems_table(view: View, variable: Variable) -> Table:
     """All systems on one variable, with the difference to the model."""
-    names = [view.model.name, *(s.name for s in view.others)]
+    names = [view.model.name, *(s.name for s in view.others_on(variable))]
     shown = {
         title: tuple(view.score(metric, variable, label, system=n) for n in names)
         for title, metric, label in _summary_metrics(variable)
@@ -153,7 +153,7 @@ def pairs_table(view: View, variable: Variable) -> Table:
     """A `per` variable end to end: a value counts only where its label was found too."""
     metrics = ("precision", "recall", "f1")
     rows, found = [], []
-    for system in (view.model, *view.others):
+    for system in (view.model, *view.others_on(variable)):
         scores = [view.pairs(metric, variable, system=system.name) for metric in metrics]
         if not any(scores):
             continue
@@ -221,7 +221,7 @@ def comparisons_table(view: View) -> Table:
 
 def baseline_labels_table(view: View, variable: Variable) -> Table:
     """F1 of every label for every system."""
-    systems = (view.model, *view.others)
+    systems = (view.model, *view.others_on(variable))
     rows = tuple(
         Row(
             (

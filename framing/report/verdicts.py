@@ -43,10 +43,10 @@ _EXPECTED = {
 def verdict(view: View, variable: Variable) -> Verdict:
     """What the model scores on a variable and how it compares."""
     score = view.score("f1", variable, "macro")
-    baselines = [s for s in view.others if s.kind == "baseline"]
+    baselines = [s for s in view.others_on(variable) if s.kind == "baseline"]
     sentences = _beside_coders(view, variable)
     sentences += [_beside(view, variable, other) for other in baselines]
-    missing = [text for name, text in _EXPECTED.items() if name not in _names(view)]
+    missing = list(_missing(view, variable))
     if missing:
         sentences.append(f"Not scored beside the model: {listed(missing)}.")
     return Verdict(
@@ -103,8 +103,16 @@ def warnings(view: View) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _names(view: View) -> set[str]:
-    return {system.name for system in view.scores.systems}
+def _missing(view: View, variable: Variable) -> Iterator[str]:
+    """Systems that one would look for and that are not scored, with the reason where known."""
+    scored = {system.name for system in view.others_on(variable)}
+    unscored = view.unscored_on(variable)
+    for name, text in _EXPECTED.items():
+        if name in unscored:
+            guess = f"{unscored[name].basis} guess" if unscored[name].basis else text
+            yield f"{plain(guess)} ({plain(unscored[name].unscored[variable.id])})"
+        elif name not in scored:
+            yield text
 
 
 def _lead(view: View, variable: Variable, score: Score | None) -> str:
@@ -136,7 +144,7 @@ def _labels_counted(view: View, variable: Variable) -> str:
 
 def _beside_coders(view: View, variable: Variable) -> list[str]:
     """What a coder reaches, and the model in his place."""
-    if CODERS not in _names(view):
+    if not any(system.name == CODERS for system in view.others):
         return []
     score = view.score("f1", variable, "macro", system=CODERS)
     if score is None or score.value is None:
@@ -213,7 +221,7 @@ def _undecided(view: View, variable: Variable) -> Iterator[str]:
         return
     pairs = [
         (other, view.comparison(other.name, "f1", variable, "macro"))
-        for other in view.others
+        for other in view.others_on(variable)
         if other.kind == "baseline"
     ]
     equal = [view.system_name(o.name) for o, found in pairs if found and found.low <= 0]

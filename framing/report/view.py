@@ -82,12 +82,24 @@ class View:
 
     @functools.cached_property
     def others(self) -> tuple[SystemScores, ...]:
-        """Coders first, then the baselines in the order of `_SYSTEM_TITLES`."""
+        """Coders first, then the baselines in the order of `_SYSTEM_TITLES`.
+
+        A baseline that has nothing to go on for any variable is not among them.
+        """
         order = list(_SYSTEM_TITLES)
-        found = [s for s in self.scores.systems if s.kind != "model"]
+        others = (s for s in self.scores.systems if s.kind != "model")
+        found = [s for s in others if s.scores or not s.unscored]
         return tuple(
             sorted(found, key=lambda s: order.index(s.name) if s.name in order else len(order))
         )
+
+    def others_on(self, variable: Variable) -> tuple[SystemScores, ...]:
+        """The same without those that have nothing to go on for a variable."""
+        return tuple(s for s in self.others if variable.id not in s.unscored)
+
+    def unscored_on(self, variable: Variable) -> dict[str, SystemScores]:
+        """Those that have nothing to go on for a variable, by name."""
+        return {s.name: s for s in self.scores.systems if variable.id in s.unscored}
 
     def score(
         self, metric: str, variable: Variable, label: str, *, system: str = "", head: str = ""

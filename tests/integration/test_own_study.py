@@ -157,6 +157,7 @@ def test_several_seeds_are_summarised(tmp_path: Path) -> None:
     [
         (["data.train_where={source: [paper 9]}"], "unknown value 'paper 9'"),
         (["data.train_where={outlet: [x]}"], "unknown metadata field 'outlet'"),
+        (["evaluation.metadata=[sorce]"], "unknown metadata field 'sorce'; known: source."),
         (["training.variable_weights={topic: 2}"], "unknown variable 'topic'"),
         (["data.path=none.csv"], "no such file"),
         (["encoder.path=./nowhere"], "cannot load encoder"),

@@ -37,7 +37,7 @@ FIGURE = OfficialFigure(
 )
 
 
-def scored(*figures: OfficialFigure):
+def scored(*figures: OfficialFigure, unscored: str = ""):
     """Two targets; the model right in about two thirds, a baseline that always says against."""
     rng = np.random.default_rng(0)
     labels = BOOK.variables[0].label_ids
@@ -66,6 +66,7 @@ def scored(*figures: OfficialFigure):
                 "model" if name == "model" else "baseline",
                 "",
                 to_predictions(ids, np.eye(3)[found] * 0.8 + 0.2 / 3, BOOK, decisions, name),
+                unscored={"stance": "no keywords"} if name == unscored else {},
             )
             for name, found in answers.items()
         ],
@@ -92,6 +93,13 @@ def test_an_official_figure_of_model_and_baselines():
     assert baseline.value == pytest.approx(expected(gold, answers["majority"]))
     assert [(p.system, p.value, p.parameters) for p in found.published] == [("Best", 72.9, "125M")]
     assert from_dict(json.loads(json.dumps(to_dict(scores)))) == scores
+
+
+def test_a_baseline_with_nothing_to_go_on_has_no_official_figure():
+    scores, _, _ = scored(FIGURE, unscored="majority")
+    (found,) = scores.official
+    assert found.value is not None
+    assert found.baselines == ()
 
 
 def test_the_interval_is_that_of_the_other_figures():

@@ -121,6 +121,18 @@ def test_a_system_equal_to_the_model_differs_by_nothing(example):
     ]
 
 
+def test_a_system_has_no_figures_where_it_has_nothing_to_go_on(example):
+    unscored = {"tone": "no keywords", "voice": "no keywords"}
+    part = dataclasses.replace(example.system("keywords", "baseline"), unscored=unscored)
+    found = example.scores([example.system(), part])
+    model, keywords = found.systems
+    assert {s.variable for s in model.scores} == {"topics", "tone", "voice", "all"}
+    assert {s.variable for s in keywords.scores} == {"topics"}
+    assert keywords.unscored == unscored
+    assert {c.variable for c in found.comparisons} == {"topics"}
+    assert schema.from_dict(json.loads(json.dumps(schema.to_dict(found)))) == found
+
+
 def test_differences_are_model_minus_other(example):
     worse = np.full((4, example.book.n_logits), 0.0)
     for head in example.book.heads:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from framing.model.baselines import (
     Inputs,
     fit_baselines,
     keyword_pattern,
+    nothing_to_go_on,
     predict_baselines,
 )
 from framing.records import GOLD, Annotation, Sentence
@@ -76,6 +78,36 @@ def test_keywords_decide_alone(fitting: Fitting, tmp_path: Path) -> None:
         ("prices",),
         (),
     ]
+
+
+def test_without_keywords_a_list_has_nothing_to_go_on(fitting: Fitting, tmp_path: Path) -> None:
+    fit_baselines(tmp_path, ("keywords", "majority"), fitting)
+    inputs = Inputs(fitting.train[:3], fitting.book, embed)
+    found = nothing_to_go_on(tmp_path / "keywords", "keywords", inputs)
+    assert found == dict.fromkeys(("view", "speaker"), "the variable's labels have no keywords")
+    assert nothing_to_go_on(tmp_path / "majority", "majority", inputs) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "source", "why"),
+    [
+        (("source",), "daily", ""),
+        (("outlet", "source"), "daily", ""),
+        (("source", "genre"), "new", "no scored sentence shares its source or genre with the"),
+        (("source",), "", "no scored sentence shares its source with the training data"),
+        (("outlet",), "daily", "no training sentence tells its outlet"),
+        ((), "daily", "the config names no metadata field"),
+    ],
+)
+def test_without_known_metadata_a_guess_has_nothing_to_go_on(
+    fitting: Fitting, tmp_path: Path, fields: tuple[str, ...], source: str, why: str
+) -> None:
+    fit_baselines(tmp_path, ("metadata",), replace(fitting, fields=fields))
+    sentences = [Sentence("x", "Anything", "d", metadata={"source": source})]
+    inputs = Inputs(sentences, fitting.book, embed)
+    found = nothing_to_go_on(tmp_path / "metadata", "metadata", inputs)
+    assert list(found) == (["topics", "view", "speaker"] if why else [])
+    assert all(text.startswith(why) for text in found.values())
 
 
 def test_keyword_pattern() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from framing.evaluation.schema import Comparison, Prevalence, Score, Scores
+from framing.report.tables import systems_table
 from framing.report.verdicts import how_to_read, overall, verdict, warnings
 from framing.report.view import View
 from tests.unit.report import examples
@@ -42,6 +43,43 @@ def test_interval_that_holds_zero_is_noise(flagship: Scores, low: float, high: f
 def test_untested_difference(flagship: Scores) -> None:
     view = View(replace(flagship, comparisons=()))
     assert _tfidf_sentence(view).endswith("the difference was not tested.")
+
+
+def _unscored(scores: Scores, name: str, why: str, *variables: str, basis: str = "") -> Scores:
+    """Scores in which a baseline has nothing to go on for some variables."""
+    systems = [
+        replace(
+            s,
+            basis=basis,
+            unscored=dict.fromkeys(variables, why),
+            scores=tuple(x for x in s.scores if x.variable not in (*variables, "all")),
+        )
+        if s.name == name
+        else s
+        for s in scores.systems
+    ]
+    return replace(scores, systems=tuple(systems))
+
+
+def test_a_baseline_with_nothing_to_go_on_is_not_scored(flagship: Scores) -> None:
+    view = View(_unscored(flagship, "keywords", "no keywords", "stance", "holder"))
+    frames, holder = (verdict(view, view.book.variable(v)).sentences for v in ("frames", "holder"))
+    assert any(s.startswith("The codebook's keyword list scores") for s in frames)
+    assert not any(s.startswith("The codebook's keyword list") for s in holder)
+    assert holder[-1] == "Not scored beside the model: keyword list (no keywords)."
+    assert [s.name for s in view.others_on(view.book.variable("frames"))][1] == "keywords"
+    table = systems_table(view, view.book.variable("holder"))
+    assert "Keyword list" not in [row.cells[0] for row in table.rows]
+
+
+def test_a_baseline_with_nothing_at_all_is_no_system(flagship: Scores) -> None:
+    why, everything = "no training sentence tells its target", ("frames", "stance", "holder")
+    view = View(_unscored(flagship, "metadata", why, *everything, basis="target"))
+    assert "metadata" not in [s.name for s in view.others]
+    for variable in view.book.variables:
+        assert verdict(view, variable).sentences[-1] == (
+            f"Not scored beside the model: target guess ({why})."
+        )
 
 
 def _with_documents(scores: Scores, n: int) -> Scores:
