@@ -138,7 +138,7 @@ class Codebook:
         name: Identifier of the study.
         version: Whole number, raised when a definition changes.
         variables: In the file's order.
-        language: ISO 639-1 code of the texts.
+        language: ISO 639-1 code of the texts, also with a region: en, en-GB, de.
         title: For people.
         description: For people.
     """
@@ -149,6 +149,11 @@ class Codebook:
     language: str = "en"
     title: str = ""
     description: str = ""
+
+    @property
+    def is_english(self) -> bool:
+        """Whether the texts are in English, of whatever region."""
+        return re.split("[-_]", self.language.lower())[0] in ("en", "eng", "english")
 
     def variable(self, variable_id: str) -> Variable:
         """The variable of that id.

@@ -9,6 +9,7 @@ from typing import Any
 
 from framing.arrays import FloatArray
 from framing.artifacts import BASELINE, RUN, read_json, write_predictions
+from framing.codebook import Codebook
 from framing.config import EvaluationConfig
 from framing.data.benchmarks import OfficialFigure
 from framing.data.gold import GOLD_RULE
@@ -32,6 +33,7 @@ from framing.model.baselines import (
     nothing_to_go_on,
     predict_baselines,
 )
+from framing.model.encoder import language_warning
 from framing.records import Annotation, Prediction, Sentence
 from framing.report import write_report
 
@@ -101,7 +103,7 @@ def score_run(
     Returns:
         The scores.
     """
-    bundle = load_bundle(folder)
+    bundle, record = load_bundle(folder), read_json(folder / RUN.record)
     systems = _systems(folder, bundle, scored)
     for system in systems:
         name = scored.split if system.kind == "model" else f"{scored.split}.{system.name}"
@@ -125,7 +127,7 @@ def score_run(
             slice_fields=config.metadata,
         ),
         leakage=None if train is None else _leakage(train, scored.sentences),
-        facts=_facts(read_json(folder / RUN.record), scored.origin) | _warnings(scored),
+        facts=_facts(record, scored.origin) | _warnings(record, bundle.codebook, scored),
     )
     write_report(out, scores)
     return scores
@@ -158,16 +160,25 @@ def _leakage(train: Sequence[Sentence], scored: Sequence[Sentence]) -> Leakage:
     return Leakage(found.exact, found.near, found.threshold, found.examples)
 
 
-def _warnings(scored: Scored) -> dict[str, str]:
+def _warnings(record: dict[str, Any], book: Codebook, scored: Scored) -> dict[str, str]:
+    """What weakens the figures and is seen in the run or the sentences; unknown ones are out."""
+    known = {
+        "warning_language": language_warning(record["encoder"], book),
+        "warning_single_sentences": _single_sentences(scored),
+    }
+    return {name: text for name, text in known.items() if text}
+
+
+def _single_sentences(scored: Scored) -> str:
     documents = len({sentence.doc_id for sentence in scored.sentences})
     # A benchmark's reader knows its documents.
     if scored.official or documents < len(scored.sentences) or documents == 1:
-        return {}
-    return {
-        "warning_single_sentences": "Every sentence is a document of its own. If several come from "
-        "one text, name its column (doc_id): otherwise neighbours stand in training and test "
-        "split, and the intervals are too narrow."
-    }
+        return ""
+    return (
+        "Every sentence is a document of its own. If several come from one text, name its column "
+        "(doc_id): otherwise neighbours stand in training and test split, and the intervals are "
+        "too narrow."
+    )
 
 
 def _facts(record: dict[str, Any], origin: str) -> dict[str, str]:

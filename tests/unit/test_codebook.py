@@ -35,6 +35,24 @@ def test_hash_ignores_layout_but_not_order(book: Codebook) -> None:
     assert parse_codebook(swapped).hash != book.hash
 
 
+@pytest.mark.parametrize(
+    ("language", "english"),
+    [
+        ("en", True),
+        ("en-GB", True),
+        ("EN_us", True),
+        ("English", True),
+        ("de", False),
+        ("no", False),
+    ],
+)
+def test_language(language: str, english: bool) -> None:
+    text = SMALL_CODEBOOK.replace("version: 2", f"version: 2\nlanguage: {language}")
+    found = parse_codebook(text)
+    assert found.language == language
+    assert found.is_english == english
+
+
 def test_unknown_variable_names_the_nearest(book: Codebook) -> None:
     with pytest.raises(CodebookError, match=r"unknown variable 'topic'.*Did you mean 'topics'\?"):
         book.variable("topic")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,14 @@ from framing.model.classifier import (
     new_classifier,
     set_encoder_dropout,
 )
-from framing.model.encoder import attention_for, find_encoder, load_encoder, load_fast_tokenizer
+from framing.model.encoder import (
+    DEFAULT_NAME,
+    attention_for,
+    find_encoder,
+    language_warning,
+    load_encoder,
+    load_fast_tokenizer,
+)
 from framing.model.ngrams import ngram_rows
 from tests.tiny import save_tiny_encoder
 
@@ -200,6 +208,23 @@ def test_default_encoder_is_found_and_checked(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("framing.model.encoder._WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(ArtifactError, match="not the weights this package was tested with"):
         find_encoder(EncoderConfig())
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "warned"),
+    [
+        (DEFAULT_NAME, "en", False),
+        (DEFAULT_NAME, "de", True),
+        ("owner/multilingual", "de", False),
+    ],
+)
+def test_the_default_encoder_is_english(
+    book: Codebook, name: str, language: str, warned: bool
+) -> None:
+    found = language_warning(name, replace(book, language=language))
+    assert bool(found) == warned
+    assert not warned or "language is de, but" in found
+    assert not warned or "encoder.path" in found
 
 
 def test_missing_encoder_says_what_to_do(tmp_path: Path) -> None:
