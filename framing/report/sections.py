@@ -41,8 +41,8 @@ _ERRORS = (
 )
 _SLICES = (
     "Figures of the same model on one source, genre and so on. Differences between parts are not "
-    "tested; small parts have wide intervals, which are too narrow even so with fewer than "
-    f"{LEAST_DOCUMENTS} documents."
+    "tested; small parts have wide intervals, and those from fewer than "
+    f"{LEAST_DOCUMENTS} documents should be wider still."
 )
 _PUBLISHED = (
     "Published values come without intervals, and from one training or the best of several. A "

@@ -82,10 +82,9 @@ def how_to_read(view: View) -> str:
         f"Brackets are {percent(signature.confidence)} intervals from {count(signature.resamples)} "
         f"bootstrap resamples of the {things(signature.documents, 'document')}. A difference is "
         "the model's score minus the other's on the same resamples; where its interval holds 0, "
-        f"the choice of documents alone could account for it. {tests} "
-        "Coders, and the model where it stands beside "
-        "them, are measured against the other coders. These are fewer people than made gold, so "
-        "figures against them are lower than figures against gold."
+        f"the choice of documents alone could account for it. {tests} Coders, and the model where "
+        "it stands beside them, are measured against the other coders. These are fewer people than "
+        "made gold, so figures against them are lower than figures against gold."
     )
 
 

@@ -6,6 +6,8 @@ from sklearn.metrics import average_precision_score
 
 from framing.errors import DataError
 from framing.evaluation.bootstrap import (
+    LEAST_DOCUMENTS,
+    LEAST_JUDGED_DOCUMENTS,
     Resamples,
     centred_interval,
     paired_p_value,
@@ -137,3 +139,26 @@ def test_the_interval_covers_the_true_share_about_as_often_as_it_says():
         interval = percentile_interval(values, 0.95)
         covered += interval.low <= 0.5 <= interval.high
     assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_few_documents_tell_equal_systems_apart_too_often():
+    few, some, enough = (
+        told_apart(n, np.random.default_rng(3))
+        for n in (2, LEAST_JUDGED_DOCUMENTS - 1, LEAST_DOCUMENTS)
+    )
+    assert few > 0.3
+    assert few > some > enough
+    assert enough < 0.1
+
+
+def told_apart(documents, rng):
+    """How often the interval of the difference of two equally good systems leaves out 0."""
+    times = 0
+    for _ in range(400):
+        resamples = Resamples.draw([f"d{k:02}" for k in range(documents)], 300, rng)
+        rows = np.arange(documents)
+        # A document's share of right decisions less that of the other system.
+        differences = rng.beta(8, 2, documents) - rng.beta(8, 2, documents)
+        interval = percentile_interval(resamples.total(differences, rows) / documents, 0.95)
+        times += interval.low > 0 or interval.high < 0
+    return times / 400
