@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from framing.codebook import Codebook, Variable
-from framing.errors import ConfigError, all_problems, unknown_name
+from framing.errors import ConfigError, DataError, all_problems, unknown_name
 
 #: Metadata that have a word of their own; other columns are kept under their own names.
 METADATA = ("source", "date", "speaker", "title", "genre")
@@ -25,10 +25,15 @@ def as_text(value: Any) -> str:
     """A cell as text.
 
     Whole floats lose their ``.0``, since data frames write whole numbers so beside empty cells;
-    None is "".
+    None is "". Bytes are text in UTF-8.
+
+    Raises:
+        DataError: They are not; without the place.
     """
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return _decoded(value)
     if getattr(value, "ndim", 0):
         # An array, which compares cell by cell.
         value = value.tolist()
@@ -42,6 +47,15 @@ def as_text(value: Any) -> str:
         value = int(value)
     date = isinstance(value, (datetime.date, datetime.time))
     return value.isoformat() if date else str(value)
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"expected text in UTF-8, found byte 0x{value[error.start]:02x} at offset {error.start}"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def test_variables_must_fit_the_codebook(book: Codebook) -> None:
         (datetime.date(2022, 1, 3), "2022-01-03"),
         (datetime.datetime(2022, 1, 3, 4, 5), "2022-01-03T04:05:00"),
         (["é", 1], '["é", 1]'),
+        ("Café".encode(), "Café"),
     ],
 )
 def test_as_text(value: object, text: str) -> None:
