@@ -228,7 +228,9 @@ class _CorpusReader:
                 raise DataError(f"{where}: {unknown_name('column', column, sorted(self.seen))}")
 
     def read_sentences(self, path: Source) -> None:
-        reader = SentenceReader(replace(self.mapping, coder=None), source_stem(path))
+        ignore = (*self.mapping.ignore, "coder")
+        mapping = replace(self.mapping, coder=None, ignore=ignore)
+        reader = SentenceReader(mapping, source_stem(path))
         for row in iter_rows(path):
             self.seen.update(row.values)
             self._draft(reader, row)
@@ -243,7 +245,7 @@ class _CorpusReader:
                 self.problems.add(row.place, "expected the id of a sentence, found none")
 
     def read_both(self, path: Source) -> None:
-        ignore = (*self.mapping.ignore, *self._value_columns())
+        ignore = (*self.mapping.ignore, *self._value_columns(), self._coder_column)
         reader = SentenceReader(replace(self.mapping, ignore=ignore), source_stem(path))
         first: dict[str, Draft] = {}
         for row in iter_rows(path):

@@ -17,7 +17,8 @@ from framing.errors import DataError, unknown_name
 from framing.records import Sentence
 
 _OWN_NAMES = ("id", "text", "doc_id", "position", "previous", "target", "span", *METADATA)
-
+#: Fields that stand beside further columns in outputs, by their own names.
+_CARRIED_FIELDS = ("target", *METADATA)
 
 #: Raises a `DataError` for a sentence that cannot be used.
 Check = Callable[[Sentence], None]
@@ -57,12 +58,25 @@ class SentenceReader:
         mapping: Which column holds what.
         stem: From which missing ids are made.
         check: Makes rows bad that could be read otherwise.
+        unread: Fields that are not looked for; columns of these names are further columns.
+
+    Attributes:
+        columns: What the columns of the row that was read last are carried along as, in its order:
+            metadata and the target.
     """
 
-    def __init__(self, mapping: ColumnMapping, stem: str, check: Check | None = None) -> None:
+    def __init__(
+        self,
+        mapping: ColumnMapping,
+        stem: str,
+        check: Check | None = None,
+        unread: Collection[str] = (),
+    ) -> None:
         self.mapping = mapping
         self.stem = stem
         self.check = check
+        self.unread = unread
+        self.columns: tuple[str, ...] = ()
         self._keys: tuple[str, ...] | None = None
         self._column: dict[str, str] = {}
         self._metadata: list[tuple[str, str]] = []
@@ -116,50 +130,71 @@ class SentenceReader:
             self._keys = keys
 
     def _find_columns(self, row: Row) -> None:
-        named, ignored = self.mapping.named(), self.mapping.ignore
-        own = {n: n for n in _OWN_NAMES if n in row.values and n not in ignored}
-        self._column = own | named
+        passed = {*self.mapping.ignore, *self.unread}
+        own = {n: n for n in _OWN_NAMES if n in row.values and n not in passed}
+        named = self.mapping.named()
+        self._column = own | {n: column for n, column in named.items() if n not in self.unread}
         if self.mapping.text is None and "text" not in row.values:
             self._column["text"] = "sentence"
         if self._column["text"] not in row.values:
             raise DataError(_no_text(self.mapping, row))
         self._metadata = [(name, self._column[name]) for name in METADATA if name in self._column]
-        self._metadata += [(name, name) for name in row.values if self._is_other(name)]
+        used = {*self._column.values(), *self.mapping.ignore}
+        others = [name for name in row.values if name not in used]
+        self._metadata += [(self._carried_name(name, row), name) for name in others]
+        self.columns = self._in_order(row)
 
-    def _is_other(self, name: str) -> bool:
-        used = {*self._column.values(), *self.mapping.ignore, self.mapping.coder or "coder"}
-        return name not in used
+    def _in_order(self, row: Row) -> tuple[str, ...]:
+        """Names of what is carried along, by the places of its columns in a row."""
+        carried = list(self._metadata)
+        if "target" in self._column:
+            carried.append(("target", self._column["target"]))
+        places = {column: place for place, column in enumerate(row.values)}
+        carried.sort(key=lambda pair: places.get(pair[1], len(places)))
+        return tuple(name for name, _ in carried)
+
+    def _carried_name(self, column: str, row: Row) -> str:
+        """What a further column is called: not as a field that was said to stand in another."""
+        name = column
+        if name in self.mapping.named() and name in _CARRIED_FIELDS:
+            while name in row.values:
+                name = f"metadata.{name}"
+        return name
+
+    def has(self, field: str) -> bool:
+        """Whether the row that was read last has a column for a field."""
+        return field in self._column
 
     def _draft(self, row: Row) -> Draft:
         def cell(name: str) -> Any:
             return row.values.get(self._column.get(name, ""))
 
-        text = as_text(cell("text"))
+        def text_of(name: str) -> str:
+            return _text(row, self._column.get(name, ""))
+
+        text = text_of("text")
         if isinstance(cell("text"), (bool, list, dict)):
             raise DataError(f"column {self._column['text']!r}: expected a text, found {text}")
         if not text.strip():
             raise DataError(f"column {self._column['text']!r}: expected a sentence, found nothing")
-        found = as_text(cell("id")).strip()
+        found = text_of("id").strip()
         sentence_id = found or f"{self.stem}-{row.place.row}"
-        document = as_text(cell("doc_id")).strip()
+        document = text_of("doc_id").strip()
         default = self.stem if self.mapping.missing_doc_id == "file" else sentence_id
-        position, previous = cell("position"), cell("previous")
         sentence = Sentence(
             id=sentence_id,
             text=text,
             doc_id=document or default,
-            target=as_text(cell("target")),
+            target=text_of("target"),
             metadata={
-                name: value
-                for name, column in self._metadata
-                if (value := as_text(row.values.get(column)))
+                name: value for name, column in self._metadata if (value := _metadata(row, column))
             },
             span=_span(cell("span")),
         )
         return Draft(
             sentence,
-            None if as_text(position).strip() == "" else whole_number(position, "position"),
-            None if previous is None else as_text(previous),
+            _position(cell("position"), self._column.get("position", "")),
+            None if cell("previous") is None else text_of("previous"),
             bool(found),
             bool(document),
         )
@@ -187,12 +222,44 @@ def _no_text(mapping: ColumnMapping, row: Row) -> str:
     )
 
 
+def _leave_out(column: str) -> str:
+    return (
+        f"to leave the column unread pass --column ignore={column}, or name it under "
+        "`columns: {ignore: [...]}` in a run config"
+    )
+
+
+def _text(row: Row, column: str, advice: str = "") -> str:
+    try:
+        return as_text(row.values.get(column))
+    except DataError as error:
+        raise DataError(f"column {column!r}: {error}{advice}") from None
+
+
+def _metadata(row: Row, column: str) -> str:
+    return _text(row, column, f"; {_leave_out(column)}")
+
+
+def _position(cell: Any, column: str) -> int | None:
+    if as_text(cell).strip() == "":
+        return None
+    try:
+        return whole_number(cell, column)
+    except DataError as error:
+        # A column that was named for the position is read on purpose.
+        advice = f"; {_leave_out(column)}" if column == "position" else ""
+        raise DataError(f"{error}{advice}") from None
+
+
 def _span(cell: Any) -> tuple[int, int] | None:
     if cell is None or cell == "":
         return None
     if isinstance(cell, list) and len(cell) == 2 and all(type(x) is int for x in cell):
         return cell[0], cell[1]
-    raise DataError(f"span: expected two whole numbers [start, end], found {as_text(cell)!r}")
+    raise DataError(
+        f"span: expected two whole numbers [start, end], found {as_text(cell)!r}; "
+        f"{_leave_out('span')}"
+    )
 
 
 def order_is_known(rows: Sequence[tuple[str, str]]) -> bool:

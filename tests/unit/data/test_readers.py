@@ -148,6 +148,7 @@ def test_rows_by_several_coders(book: Codebook, tmp_path: Path) -> None:
         ("b", 1, "T"),
     ]
     assert corpus.coders == ("A", "B")
+    assert not any(sentence.metadata for sentence in corpus.sentences)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from framing.data.problems import BadRow
+from framing.data.problems import BadRow, Place
 from framing.data.readers import ColumnMapping, iter_sentences, read_sentences
-from framing.data.rows import order_is_known
+from framing.data.rows import Draft, SentenceReader, order_is_known
+from framing.data.tables import Row
 from framing.errors import ConfigError, DataError
 from framing.records import Sentence
 
@@ -43,7 +46,64 @@ def test_named_columns_win_over_own_names(tmp_path: Path) -> None:
     text = "text,clean,outlet,coder,note\nRaw,Clean,Post,Ana,n\n"
     (sentence,) = read(tmp_path, text, text="clean", source="outlet", ignore=["note", "text"])
     assert sentence.text == "Clean"
-    assert sentence.metadata == {"source": "Post"}
+    # In labelling nobody codes, so that this is a column like any other.
+    assert sentence.metadata == {"source": "Post", "coder": "Ana"}
+    (sentence,) = read(tmp_path, text, text="clean", coder="coder", ignore=["note", "text"])
+    assert sentence.metadata == {"outlet": "Post"}
+
+
+@pytest.mark.parametrize("field", ["title", "date", "source", "speaker", "genre"])
+def test_a_field_in_another_column_is_not_shadowed(tmp_path: Path, field: str) -> None:
+    for header in (f"text,{field},mine", f"text,mine,{field}"):
+        own_first = header.endswith("mine")
+        cells = "theirs,wanted" if own_first else "wanted,theirs"
+        (sentence,) = read(tmp_path, f"{header}\nOne,{cells}\n", **{field: "mine"})
+        assert sentence.value(field) == "wanted"
+        assert sentence.metadata[f"metadata.{field}"] == "theirs"
+
+
+def test_a_target_in_another_column_is_not_shadowed(tmp_path: Path) -> None:
+    text = "text,target,metadata.target,person\nOne,theirs,more,wanted\n"
+    (sentence,) = read(tmp_path, text, target="person")
+    assert (sentence.target, sentence.value("target")) == ("wanted", "wanted")
+    assert sentence.metadata == {"metadata.metadata.target": "theirs", "metadata.target": "more"}
+    (sentence,) = read(tmp_path, text, target="person", ignore=["target"])
+    assert sentence.metadata == {"metadata.target": "more"}
+
+
+def test_bytes_are_text_in_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    columns = {
+        "text": ["Café.".encode(), b"caf\xe9", b"Three.", None],
+        "outlet": [b"Post", b"Post", b"\x89PNG", b"Post"],
+    }
+    pq.write_table(pa.table({k: pa.array(v, pa.binary()) for k, v in columns.items()}), path)
+    found = list(read_sentences(path))
+    assert isinstance(found[0], Sentence)
+    assert (found[0].text, found[0].metadata) == ("Café.", {"outlet": "Post"})
+    reasons = [item.reason for item in found if isinstance(item, BadRow)]
+    assert reasons[0] == "column 'text': expected text in UTF-8, found byte 0xe9 at offset 3"
+    assert "column 'outlet': expected text in UTF-8, found byte 0x89 at offset 0; " in reasons[1]
+    assert "--column ignore=outlet" in reasons[1]
+    assert "expected a sentence, found nothing" in reasons[2]
+
+
+def test_a_further_column_of_a_fields_name(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"found 'front'; to leave .*--column ignore=position"):
+        read(tmp_path, "text,position\nOne,front\n")
+    with pytest.raises(DataError, match=r"found '3-4'; to leave .*--column ignore=span"):
+        read(tmp_path, "text,span\nOne,3-4\n")
+    with pytest.raises(DataError, match=r"column 'nr': expected a whole number, found 'a'$"):
+        read(tmp_path, "text,nr\nOne,a\n", position="nr")
+
+
+def test_columns_that_are_carried_along() -> None:
+    row = Row({"b": "", "text": "One", "target": "", "headline": "", "a": "x"}, Place("x", 1), True)
+    reader = SentenceReader(ColumnMapping(title="headline"), "x")
+    draft = reader.read(row)
+    assert isinstance(draft, Draft)
+    assert draft.sentence.metadata == {"a": "x"}
+    assert reader.columns == ("b", "target", "title", "a")
 
 
 def test_missing_ids_and_documents(tmp_path: Path) -> None:
