@@ -90,7 +90,8 @@ def article_sentences(
     cut: list[Block] = []
     if not plain:
         spans = _without_credits(text, spans, cut)
-        spans = _without_repeats(text, spans, cut)
+        if cut or any(block.role == "debris" for block in blocks):
+            spans = _without_repeated_lead(text, spans, blocks, cut)
     fields = {"title": title, **(metadata or {})} if title else dict(metadata or {})
     sentences = _sentences(text, spans, doc_id, fields)
     return Page(doc_id, text, title, blocks, tuple(cut), sentences)
@@ -141,17 +142,23 @@ def _without_credits(text: str, spans: Sequence[Span], cut: list[Block]) -> list
 _LEAST_REPEATED_WORDS = 6
 
 
-def _without_repeats(text: str, spans: Sequence[Span], cut: list[Block]) -> list[Span]:
-    seen: set[str] = set()
+def _without_repeated_lead(
+    text: str, spans: Sequence[Span], blocks: Sequence[Block], cut: list[Block]
+) -> list[Span]:
+    """Leave out what the first paragraph says already: pages print their standfirst twice.
+
+    Speakers repeat themselves in earnest, so what stands further below may stand there twice.
+    """
+    end = next((block.end for block in blocks if block.role == "body"), 0)
+    lead = {_flat(text[slice(*span)]) for span in spans if span[1] <= end}
     out = []
-    for start, end in spans:
-        words = text[start:end].split()
-        key = " ".join(words)
-        if key in seen and len(words) >= _LEAST_REPEATED_WORDS:
-            cut.append(Block(start, end, "debris", "stands in the article before"))
+    for span in spans:
+        sentence = _flat(text[slice(*span)])
+        long = len(sentence.split()) >= _LEAST_REPEATED_WORDS
+        if span[0] >= end and long and sentence in lead:
+            cut.append(Block(*span, "debris", "stands in the article before"))
         else:
-            out.append((start, end))
-        seen.add(key)
+            out.append(span)
     return out
 
 

@@ -261,12 +261,22 @@ def test_pages(text: str, title: str, sentences: list[str]) -> None:
         "Copyright law was not on the table, the envoy said with a smile.\n\nNor was fishing.",
         "Related: a list of headlines\nand nothing that reads as a sentence",
         "More in sorrow than in anger.\n\nHe left the hall as he had come, alone and on foot.",
+        "We shall not leave this hall tonight. We shall not leave this hall tonight.\n\n"
+        "They asked us to go home.\n\nWe shall not leave this hall tonight.",
     ],
 )
 def test_ordinary_text_passes_whole(text: str) -> None:
     page = _page(text)
     assert page.dropped == ()
     assert _whole("".join(s.text for s in page.sentences)) == _whole(text)
+
+
+def test_only_what_the_first_paragraph_says_is_a_repetition() -> None:
+    refrain = "We shall not leave this hall tonight."
+    text = f"The mayor spoke for an hour.\n\nOpen in App\n\n{refrain}\n\n{refrain} {refrain}"
+    assert _sentences(text) == ["The mayor spoke for an hour.", *[refrain] * 3]
+    text = f"{refrain} {refrain}\n\nOpen in App\n\n{refrain} They went home."
+    assert _sentences(text) == [refrain, refrain, "They went home."]
 
 
 def test_a_headline_above_plain_paragraphs_is_the_title() -> None:
