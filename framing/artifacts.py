@@ -96,6 +96,11 @@ BUNDLE = _BundleNames()
 BASELINE = _BaselineNames()
 
 
+def printable(path: Path | str) -> str:
+    r"""A path as text that can be shown and stored: bytes that are not UTF-8 stand as ``\xe9``."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

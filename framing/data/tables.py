@@ -11,12 +11,14 @@ import io
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
+from framing.artifacts import printable
 from framing.data.compression import (
     COMPRESSED,
     DAMAGED,
@@ -26,7 +28,10 @@ from framing.data.compression import (
     without_compression,
 )
 from framing.data.problems import BadRow, Place
-from framing.errors import DataError, DependencyError
+from framing.errors import DataError, DependencyError, counted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Where rows come from: a file, a folder of `datasets`, "-" for standard input, or open text.
 Source = Path | TextIO
@@ -41,6 +46,10 @@ _BOM = "\ufeff"
 _SAVE_AS = "save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
 #: Characters of a CSV field.
 _LONGEST_FIELD = 2**24
+#: Characters of a CSV row in all, beyond which no further line is taken into it.
+_LONGEST_ROW = 2**25
+#: How often a line is read again on average, at most, because of broken rows before it.
+_MOST_AGAIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def read_rows(
 def source_name(source: Source) -> str:
     """The name of a source in messages."""
     if isinstance(source, Path):
-        return "stdin" if source == STDIN else str(source)
+        return "stdin" if source == STDIN else printable(source)
     return str(getattr(source, "name", "stdin")).strip("<>")
 
 
@@ -166,53 +175,92 @@ def _text(file: IO[bytes]) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
 
 
+def _checked_lines(source: Source, meter: Meter | None) -> Iterator[tuple[str, str]]:
+    """Lines, each with what is wrong with its encoding, or ""."""
+    offset = 0
+    try:
+        with _open(source, meter) as file:
+            for line in file:
+                if not offset and line.startswith(_BOM):
+                    line, offset = line.removeprefix(_BOM), len(_BOM.encode())  # noqa: PLW2901
+                data = line.encode("utf-8", "surrogateescape")
+                yield line, "" if line.isascii() else _encoding_fault(data, offset)
+                offset += len(data)
+    except DAMAGED as error:
+        raise damage(source_name(source), error) from None
+
+
+def _encoding_fault(line: bytes, offset: int) -> str:
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        where = f"byte 0x{line[error.start]:02x} at offset {offset + error.start}"
+        return f"expected UTF-8, found {where}; {_SAVE_AS}"
+    return ""
+
+
 class _Lines:
-    """Lines of a text, and what is known of those that were read last.
+    """Lines of a text, of which those that were read last can be read again.
 
     Attributes:
         number: Lines read.
-        taken: Those since `take` was called last.
-        fault: What is wrong with the encoding of the first bad one of these, or "".
+        taken: Those since `take` was called last, each with what is wrong with its encoding, or "".
     """
 
     def __init__(self, source: Source, meter: Meter | None) -> None:
-        self.source = source
-        self.meter = meter
         self.number = 0
-        self.taken: list[str] = []
-        self.fault = ""
-        self._offset = 0
+        self.taken: list[tuple[str, str]] = []
+        self._unread = _checked_lines(source, meter)
+        self._returned: deque[tuple[str, str]] = deque()
+        # Characters of the lines taken, of all lines, and of all that were given back.
+        self._length = self._read = self._again = 0
 
     def __iter__(self) -> Iterator[str]:
-        try:
-            with _open(self.source, self.meter) as file:
-                for line in file:
-                    yield self._checked(line)
-        except DAMAGED as error:
-            raise damage(source_name(self.source), error) from None
+        return self
 
-    def _checked(self, line: str) -> str:
-        if not self.number and line.startswith(_BOM):
-            line, self._offset = line.removeprefix(_BOM), len(_BOM.encode())
+    def __next__(self) -> str:
+        if self._length > _LONGEST_ROW:
+            raise csv.Error(f"row larger than the limit ({_LONGEST_ROW})")
+        if not self._returned:
+            self._returned.append(next(self._unread))
+            self._read += len(self._returned[0][0])
+        found = self._returned.popleft()
         self.number += 1
-        self.taken.append(line)
-        if line.isascii():
-            self._offset += len(line)
-            return line
-        data = line.encode("utf-8", "surrogateescape")
-        try:
-            data.decode()
-        except UnicodeDecodeError as error:
-            where = f"byte 0x{data[error.start]:02x} at offset {self._offset + error.start}"
-            self.fault = self.fault or f"expected UTF-8, found {where}; {_SAVE_AS}"
-        self._offset += len(data)
+        self.taken.append(found)
+        self._length += len(found[0])
+        return found[0]
+
+    def peek(self) -> str:
+        """The next line, which is still to be read; "" after the last."""
+        line = next(self, "")
+        if line:
+            self._return(0)
         return line
+
+    def give_back(self) -> int:
+        """Let the lines taken be read again, but for the first.
+
+        Returns:
+            How many these are; 0 also where it would take too long, because that happens with
+            every other line of a large file.
+        """
+        self._again += self._length - len(self.taken[0][0])
+        return self._return(1) if self._again <= _LONGEST_ROW + _MOST_AGAIN * self._read else 0
+
+    def _return(self, kept: int) -> int:
+        returned = self.taken[kept:]
+        self._returned.extendleft(reversed(returned))
+        del self.taken[kept:]
+        self.number -= len(returned)
+        self._length = sum(len(line) for line, _ in self.taken)
+        return len(returned)
 
     def take(self) -> tuple[str, str]:
         """The text read since the last call, and what is wrong with its encoding."""
-        text, fault = "".join(self.taken).rstrip("\r\n"), self.fault
+        text = "".join(line for line, _ in self.taken).rstrip("\r\n")
+        fault = next((fault for _, fault in self.taken if fault), "")
         self.taken.clear()
-        self.fault = ""
+        self._length = 0
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), fault
 
 
@@ -229,17 +277,16 @@ def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterat
     # never closed would take the rest of the file into memory.
     csv.field_size_limit(_LONGEST_FIELD)
     source = _Lines(path, meter)
-    lines = iter(source)
-    first = next(lines, "")
+    first = source.peek()
     if delimiter is None:
         delimiter = _delimiter(first)
-    rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
+    rows = csv.reader(source, delimiter=delimiter, strict=True)
     name = source_name(path)
     header = _read_header(rows, source, name)
     number = 0
     while True:
-        place = Place(name, number + 1, rows.line_num + 1)
-        cells, fault = _next_cells(rows, header, delimiter)
+        place = Place(name, number + 1, source.number + 1)
+        cells, fault = _next_cells(rows, source, header, delimiter)
         if cells is None:
             return
         raw, encoding = source.take()
@@ -259,7 +306,7 @@ def _delimiter(header: str) -> str:
 
 
 def _next_cells(
-    rows: Iterator[list[str]], header: list[str], delimiter: str
+    rows: Iterator[list[str]], source: _Lines, header: list[str], delimiter: str
 ) -> tuple[list[str] | None, str]:
     """The next row's cells, None after the last, and what is wrong with them, or ""."""
     try:
@@ -267,21 +314,31 @@ def _next_cells(
     except csv.Error as error:
         return [], (
             f"broken row: {error}; a quotation mark within a quoted field must be doubled, and "
-            "every opened one closed"
+            f"every opened one closed{_further_lines(source)}"
         )
     if not cells or len(cells) == len(header):
         return cells, ""
+    lines = len(source.taken)
+    where = f" in {lines:,} lines" if lines > 1 else ""
     return cells, (
-        f"expected {len(header)} cells as in the header, found {len(cells)}, divided by "
+        f"expected {len(header)} cells as in the header, found {len(cells)}{where}, divided by "
         f"{_DELIMITERS[delimiter]}; a text with one of these or a line break in it must stand in "
         "quotation marks"
     )
 
 
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    if first:
-        yield first
-    yield from rest
+def _further_lines(source: _Lines) -> str:
+    """Let what a broken row took with it be read again; tells how much that is."""
+    again = source.give_back()
+    if again:
+        return (
+            f". The row seemed to go on for {counted(again, 'line')} more; only its first is left "
+            "out, the others are read again"
+        )
+    more = len(source.taken) - 1
+    return (
+        f". Left out with it: {counted(more, 'line')} that it seemed to go on for" if more else ""
+    )
 
 
 def _read_header(rows: Iterator[list[str]], source: _Lines, name: str) -> list[str]:
@@ -394,7 +451,7 @@ def _saved_dataset(path: Path, _: Meter | None) -> Iterator[Row]:
             values = {key: _named(value, names.get(key)) for key, value in record.items()}
             if split:
                 values.setdefault("split", str(split))
-            yield Row(values, Place(str(path), row), True)
+            yield Row(values, Place(source_name(path), row), True)
 
 
 def _class_names(features: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ import pytest
 
 from framing.data.compression import Meter
 from framing.data.problems import BadRow
-from framing.data.tables import Row, iter_rows, read_rows
+from framing.data.tables import Row, iter_rows, read_rows, source_stem
 from framing.errors import DataError, DependencyError
 
 
@@ -90,6 +90,54 @@ def test_unclosed_quotation_mark(tmp_path: Path) -> None:
 def test_column_that_stands_twice(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"x\.csv:1: column 'id' stands twice"):
         values(write(tmp_path / "x.csv", "id,id\na,b\n"))
+def _lines_of(rows: list[Row | BadRow]) -> tuple[list[object], list[tuple[int | None, str]]]:
+    sound = [row.values["id"] for row in rows if isinstance(row, Row)]
+    return sound, [(row.place.line, row.raw) for row in rows if isinstance(row, BadRow)]
+
+
+def test_an_unclosed_quotation_mark_costs_one_line(tmp_path: Path) -> None:
+    rest = "".join(f"{k},It rose.\n" for k in range(50))
+    for end in ("", 'z,"closed"\n'):
+        path = write(tmp_path / "x.csv", f'id,text\na,One\nb,"Two\n{rest}c,Caf\xe9\n{end}')
+        rows = list(read_rows(path))
+        sound, bad = _lines_of(rows)
+        assert sound == ["a", *map(str, range(50)), "c", *(["z"] if end else [])]
+        assert bad == [(3, 'b,"Two')]
+        assert [row.place.row for row in rows] == list(range(1, len(rows) + 1))
+        assert [row.place.line for row in rows] == list(range(2, len(rows) + 2))
+    reason = next(row.reason for row in rows if isinstance(row, BadRow))
+    assert "every opened one closed. The row seemed to go on for 52 lines more; only its" in reason
+
+
+def test_an_unclosed_quotation_mark_before_a_bad_byte(tmp_path: Path) -> None:
+    rows = list(read_rows(write(tmp_path / "x.csv", b'id,text\na,"One\nb,Caf\xe9\nc,Three\n')))
+    assert _lines_of(rows) == (["c"], [(2, 'a,"One'), (3, "b,Caf\ufffd")])
+    reasons = [row.reason for row in rows if isinstance(row, BadRow)]
+    assert "expected UTF-8, found byte 0xe9 at offset 20" in reasons[1]
+
+
+def test_lines_are_not_read_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line opens a quotation mark that the end of the file alone closes."""
+    monkeypatch.setattr("framing.data.tables._LONGEST_ROW", 1000)
+    text = "id,text\n" + "".join(f'{k}","It rose.\n' for k in range(10_000))
+    rows = list(read_rows(write(tmp_path / "x.csv", text)))
+    bad = [row for row in rows if isinstance(row, BadRow)]
+    assert len(bad) == len(rows) < 10_000
+    assert "row larger than the limit (1000)" in bad[0].reason
+    taken = [row for row in bad if "Left out with it: " in row.reason]
+    assert 0 < len(taken) < len(bad)
+    assert sum(row.raw.count("\n") + 1 for row in bad) == 10_000
+    assert max(len(row.raw) for row in bad) < 1100
+
+
+def test_a_row_of_too_many_cells_tells_its_lines(tmp_path: Path) -> None:
+    (bad,) = read_rows(write(tmp_path / "x.csv", 'id,text\na,"One\ntwo",three\n'))
+    assert isinstance(bad, BadRow)
+    assert "expected 2 cells as in the header, found 3 in 2 lines, divided" in bad.reason
+
+
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.jsonl"])
