@@ -412,22 +412,90 @@ def _refuse_surrogates(value: Mapping[str, Any]) -> None:
         ) from None
 
 
-def _parquet(path: Path, meter: Meter | None) -> Iterator[Row]:
+def _parquet(path: Path, meter: Meter | None) -> Iterator[Row | BadRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    row = 0
+    name, row = source_name(path), 0
     try:
-        with pq.ParquetFile(path) as file:
+        # Arrow itself opens only files whose names are UTF-8.
+        with path.open("rb") as opened, pq.ParquetFile(opened) as file:
             if meter is not None:
                 size, rows = path.stat().st_size, max(file.metadata.num_rows, 1)
                 meter.follow(lambda: size * row // rows)
             for batch in file.iter_batches(batch_size=_BATCH):
-                for values in batch.to_pylist():
+                for found in batch_rows(batch, name, row):
                     row += 1
-                    yield Row(values, Place(str(path), row), True)
+                    yield found
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file: {error}") from None
+        raise DataError(f"{name}: not a readable Parquet file: {error}") from None
+
+
+#: What Arrow raises for cells that Python cannot hold: dates after the year 9999, text that is not
+#: UTF-8, unknown time zones.
+_NOT_HELD = (ArithmeticError, LookupError, ValueError)
+
+
+def batch_rows(batch: pa.RecordBatch, file: str, before: int) -> Iterator[Row | BadRow]:
+    """The rows of a batch of Arrow records; those with a cell that Python cannot hold are bad.
+
+    Args:
+        batch: The records.
+        file: Named in the rows' places.
+        before: How many rows of the file were read before.
+
+    Yields:
+        The rows, one at a time.
+    """
+    batch = _in_microseconds(batch)
+    try:
+        records = batch.to_pylist()
+    except _NOT_HELD:
+        records = None
+    for k in range(batch.num_rows):
+        place = Place(file, before + k + 1)
+        if records is None:
+            yield _row_by_itself(batch.slice(k, 1), place)
+        else:
+            yield Row(records[k], place, True)
+
+
+def _in_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without nanoseconds, for which Arrow would load pandas, if that is there."""
+    import pyarrow as pa
+
+    schema = pa.schema([field.with_type(_coarser(field.type)) for field in batch.schema])
+    if schema == batch.schema:
+        return batch
+    arrays = [
+        column.cast(field.type, safe=False)
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _coarser(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if getattr(kind, "unit", "") != "ns":
+        return kind
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    return pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+
+
+def _row_by_itself(batch: pa.RecordBatch, place: Place) -> Row | BadRow:
+    values: dict[str, Any] = {}
+    faults = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            values[name] = column.to_pylist()[0]
+        except _NOT_HELD as error:
+            faults.append(f"column {name!r}: holds what cannot be read: {error}")
+    if not faults:
+        return Row(values, place, True)
+    raw = json.dumps(values, ensure_ascii=False, default=str)
+    return BadRow(place, "; ".join(faults), raw)
 
 
 def _saved_dataset(path: Path, _: Meter | None) -> Iterator[Row]:

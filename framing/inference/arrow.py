@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from framing.data.columns import ColumnMapping
-from framing.data.problems import BadRow, Place
+from framing.data.problems import BadRow
 from framing.data.rows import Completer, SentenceReader
-from framing.data.tables import Row
+from framing.data.tables import batch_rows
 from framing.errors import DataError
 from framing.inference.model import Model, load, prediction_columns
 from framing.inference.sources import target_check
@@ -68,11 +68,10 @@ def _label_batches(
     number = 0
     for batch in batches:
         _refuse_taken(batch, schema)
-        found: list[Sentence | BadRow] = []
-        for values in batch.to_pylist():
-            number += 1
-            row = Row(values, Place("batch", number), tabular=True)
-            found.append(completer.complete(reader.read(row)))
+        rows = batch_rows(batch, "batch", number)
+        number += batch.num_rows
+        drafts = (row if isinstance(row, BadRow) else reader.read(row) for row in rows)
+        found = [completer.complete(draft) for draft in drafts]
         yield _with_labels(batch, found, model, schema)
 
 

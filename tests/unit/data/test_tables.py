@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import bz2
 import csv
+import datetime
 import gzip
 import io
 import lzma
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -87,9 +90,6 @@ def test_unclosed_quotation_mark(tmp_path: Path) -> None:
         values(path)
 
 
-def test_column_that_stands_twice(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"x\.csv:1: column 'id' stands twice"):
-        values(write(tmp_path / "x.csv", "id,id\na,b\n"))
 def _lines_of(rows: list[Row | BadRow]) -> tuple[list[object], list[tuple[int | None, str]]]:
     sound = [row.values["id"] for row in rows if isinstance(row, Row)]
     return sound, [(row.place.line, row.raw) for row in rows if isinstance(row, BadRow)]
@@ -138,6 +138,9 @@ def test_a_row_of_too_many_cells_tells_its_lines(tmp_path: Path) -> None:
     assert "expected 2 cells as in the header, found 3 in 2 lines, divided" in bad.reason
 
 
+def test_column_that_stands_twice(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.csv:1: column 'id' stands twice"):
+        values(write(tmp_path / "x.csv", "id,id\na,b\n"))
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.jsonl"])
@@ -228,6 +231,62 @@ def test_parquet(tmp_path: Path) -> None:
     path.write_bytes(b"no parquet here")
     with pytest.raises(DataError, match=r"x\.parquet: not a readable Parquet file"):
         values(path)
+
+
+def test_parquet_cells_that_python_cannot_hold(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    offsets, text = pa.array([0, 3, 6, 10], pa.int32()), pa.py_buffer(b"OneTwoCaf\xe9")
+    strings = pa.StringArray.from_buffers(3, offsets.buffers()[1], text)
+    days = pa.array([0, 2**31 - 1, 1], pa.int32()).cast(pa.date32())
+    pq.write_table(pa.table({"text": strings, "day": days}), path)
+    first, second, third = read_rows(path)
+    assert isinstance(first, Row)
+    assert dict(first.values) == {"text": "One", "day": datetime.date(1970, 1, 1)}
+    assert isinstance(second, BadRow)
+    assert second.reason.startswith("column 'day': holds what cannot be read: ")
+    assert (str(second.place), second.raw) == (f"{path}, row 2", '{"text": "Two"}')
+    assert isinstance(third, BadRow)
+    assert third.reason.startswith("column 'text': holds what cannot be read: 'utf-8' codec")
+
+
+def test_nanoseconds_are_read_without_pandas(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    kinds = {
+        "at": pa.timestamp("ns"),
+        "took": pa.duration("ns"),
+        "time": pa.time64("ns"),
+    }
+    pq.write_table(
+        pa.table({name: pa.array([1_234_567], kind) for name, kind in kinds.items()}), path
+    )
+    code = (
+        "import sys; from pathlib import Path; from framing.data.tables import iter_rows; "
+        "(row,) = iter_rows(Path(sys.argv[1])); "
+        "print('pandas' in sys.modules, *row.values.values())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split(" ", 1) == [
+        "False",
+        "1970-01-01 00:00:00.001234 0:00:00.001234 00:00:00.001234\n",
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are text")
+@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"caf\xe9.jsonl", b"caf\xe9.parquet"])
+def test_names_that_are_not_utf8(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    if path.suffix == ".parquet":
+        plain = tmp_path / "x.parquet"
+        pq.write_table(pa.table({"text": ["One"]}), plain)
+        plain.rename(path)
+    else:
+        write(path, "text\nOne\n" if path.suffix == ".csv" else '{"text": "One"}\n')
+    (row,) = iter_rows(path)
+    assert row.values["text"] == "One"
+    assert Path(row.place.file).stem == r"caf\xe9"
+    assert source_stem(path) == r"caf\xe9"
 
 
 def test_saved_dataset_with_class_names(tmp_path: Path) -> None:

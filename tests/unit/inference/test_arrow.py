@@ -51,6 +51,14 @@ def test_a_wrong_place_of_the_target_gives_nulls(tmp_path: Path, book: Codebook)
     assert found["topics"].to_pylist() == [["prices"], None]
 
 
+def test_cells_that_python_cannot_hold_give_nulls(tiny_bundle: Path) -> None:
+    days = pa.array([2**31 - 1, 1], pa.int32()).cast(pa.date32())
+    batch = pa.record_batch({"text": ["Inflation."] * 2, "day": days})
+    (found,) = map_in_arrow(tiny_bundle)([batch])
+    assert found["topics"].to_pylist() == [None, ["prices"]]
+    assert found["day"].equals(days)
+
+
 def test_the_function_can_be_sent_to_workers(tiny_bundle: Path) -> None:
     cloudpickle = pytest.importorskip("cloudpickle")
     sent = pickle.loads(cloudpickle.dumps(map_in_arrow(tiny_bundle, {"text": "body"})))
