@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from framing import __version__
-from framing.artifacts import JOB, atomic_path, read_json, refuse_existing, write_json
+from framing.artifacts import (
+    JOB,
+    atomic_path,
+    printable,
+    read_json,
+    refuse_existing,
+    write_json,
+)
 from framing.codebook import Codebook
 from framing.errors import ArtifactError, FramingError, OutputError
 from framing.inference.labeller import CHUNK, Labeller
@@ -80,7 +87,7 @@ class Plan:
             "sentences a part": CHUNK,
             "reading": settings,
             # What they hold is checked part by part.
-            "inputs": [file.path for file in self.files],
+            "inputs": [printable(file.path) for file in self.files],
         }
         # As it will be read: JSON knows no tuples.
         plain: dict[str, Any] = json.loads(json.dumps(fields))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from framing.artifacts import JOB
+from framing.artifacts import JOB, printable
 from framing.data.columns import ColumnMapping
 from framing.data.compression import (
     COMPRESSED,
@@ -69,8 +69,8 @@ class InputFile:
     """One file to be read.
 
     Attributes:
-        path: As it was named or found; `STDIN` for standard input.
-        stem: From which missing ids are made: the name without its ending.
+        path: As it was named or found, to be opened; `STDIN` for standard input.
+        stem: From which missing ids are made: the name without its ending, as text.
         size: Bytes; None where that is not known before it is read.
     """
 
@@ -148,7 +148,7 @@ class _Finder:
             yield _file(path, Path(path.name))
         elif is_saved_dataset(path):
             size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-            yield InputFile(str(path), path.resolve().name, size)
+            yield InputFile(str(path), printable(path.resolve().name), size)
         elif any(path.glob("sentences.*")):
             file = sentences_file(path)
             yield _file(file, Path(file.name))
@@ -182,7 +182,7 @@ def _is_part(path: Path, named: Path) -> bool:
 
 
 def _file(path: Path, name: Path) -> InputFile:
-    return InputFile(str(path), _stem(name), path.stat().st_size)
+    return InputFile(str(path), printable(_stem(name)), path.stat().st_size)
 
 
 def _suffix(path: Path) -> str:
@@ -268,7 +268,7 @@ class _Reader:
             try:
                 yield from self.file(file)
             except DataError as error:
-                yield BadRow(Place(file.path, 0), str(error))
+                yield BadRow(Place(printable(file.path), 0), printable(str(error)))
             self.meter.finish(file.size or 0)
 
     def file(self, file: InputFile) -> Iterator[Item]:
