@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from framing.data import furniture
@@ -65,16 +65,24 @@ class Page:
 
 
 def article_sentences(
-    text: str, doc_id: str, metadata: Mapping[str, str] | None = None, plain: bool = False
+    text: str,
+    doc_id: str,
+    metadata: Mapping[str, str] | None = None,
+    plain: bool = False,
+    *,
+    target: str = "",
+    stem: str = "",
 ) -> Page:
     """Find the sentences of an article in the text of its page.
 
     Args:
         text: The page as pasted, or plain text.
-        doc_id: Id of the document; sentence ids are made from it.
+        doc_id: Id of the document.
         metadata: Goes to every sentence; the headline is added to it as "title" unless it has
             one.
         plain: Take the whole text as the article.
+        target: What a stance is towards, for every sentence.
+        stem: From which sentence ids are made; by default the document's id.
 
     Returns:
         The page with its sentences and with what was left out.
@@ -93,8 +101,8 @@ def article_sentences(
         if cut or any(block.role == "debris" for block in blocks):
             spans = _without_repeated_lead(text, spans, blocks, cut)
     fields = {"title": title, **(metadata or {})} if title else dict(metadata or {})
-    sentences = _sentences(text, spans, doc_id, fields)
-    return Page(doc_id, text, title, blocks, tuple(cut), sentences)
+    whole = Sentence(stem or doc_id, text, doc_id, target=target, metadata=fields)
+    return Page(doc_id, text, title, blocks, tuple(cut), _sentences(whole, spans))
 
 
 def _whole(text: str) -> list[Block]:
@@ -105,18 +113,16 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _sentences(
-    text: str, spans: Sequence[Span], doc_id: str, metadata: Mapping[str, str]
-) -> tuple[Sentence, ...]:
-    texts = [_flat(text[start:end]) for start, end in spans]
+def _sentences(whole: Sentence, spans: Sequence[Span]) -> tuple[Sentence, ...]:
+    """The sentences of an article that stands in one."""
+    texts = [_flat(whole.text[start:end]) for start, end in spans]
     return tuple(
-        Sentence(
-            id=f"{doc_id}.{position}",
+        replace(
+            whole,
+            id=f"{whole.id}.{position}",
             text=texts[position],
-            doc_id=doc_id,
             position=position,
             previous=texts[position - 1] if position else "",
-            metadata=metadata,
             span=span,
         )
         for position, span in enumerate(spans)

@@ -20,7 +20,7 @@ from framing.data.compression import Meter
 from framing.data.problems import BadRow, Place
 from framing.errors import DataError
 from framing.inference.labeller import CHUNK, Labeller
-from framing.inference.sources import InputFile, Item, SourceSettings, read_inputs
+from framing.inference.sources import Columns, InputFile, Item, SourceSettings, read_inputs
 from framing.inference.writers import further_fields, json_line, record
 from framing.records import Prediction, Sentence
 
@@ -40,6 +40,7 @@ class InputPart:
         sentences: Of any documents, in the order of the input.
         bad: Rows among them that cannot be read.
         left_out: Lines of pages that were not counted as sentences.
+        columns: Further columns of tables that begin in this part, then those of its sentences.
         position: Bytes of the input read so far.
         pages: Pages that begin in this part.
     """
@@ -48,6 +49,7 @@ class InputPart:
     sentences: tuple[Sentence, ...]
     bad: tuple[BadRow, ...] = ()
     left_out: int = 0
+    columns: tuple[str, ...] = ()
     position: int = 0
     pages: tuple[Page, ...] = ()
 
@@ -60,6 +62,7 @@ class InputPart:
                 [_sentence_fields(sentence) for sentence in self.sentences],
                 [bad_row_fields(row) for row in self.bad],
                 self.left_out,
+                self.columns,
             ],
             ensure_ascii=False,
         )
@@ -72,7 +75,7 @@ class InputPart:
     @classmethod
     def from_content(cls, content: str) -> InputPart:
         """Read what `content` gives."""
-        number, sentences, bad, left_out = json.loads(content)
+        number, sentences, bad, left_out, columns = json.loads(content)
         return cls(
             number,
             tuple(_sentence(fields) for fields in sentences),
@@ -81,6 +84,7 @@ class InputPart:
                 for row in bad
             ),
             left_out,
+            tuple(columns),
         )
 
 
@@ -126,13 +130,16 @@ def read_parts(
         DataError: The first part holds bad rows only, so that the whole input is most likely not
             what it was taken for; or `settings.strict`, and a row is bad.
     """
-    meter = Meter()
-    return _split(read_inputs(files, settings, meter), meter, size)
+    meter, columns = Meter(), Columns()
+    return _split(read_inputs(files, settings, meter, columns), meter, columns, size)
 
 
-def _split(items: Iterable[Item], meter: Meter, size: int) -> Iterator[InputPart]:
+def _split(items: Iterable[Item], meter: Meter, columns: Columns, size: int) -> Iterator[InputPart]:
     number, drawer = 0, _Drawer()
     for item in items:
+        # Columns belong where their table begins, also when it goes on in the next part.
+        drawer.columns.update(columns)
+        columns.clear()
         for piece in drawer.open(item):
             drawer.put(piece)
             if drawer.count == size:
@@ -154,6 +161,7 @@ class _Drawer:
         self.sentences: list[Sentence] = []
         self.bad: list[BadRow] = []
         self.pages: list[Page] = []
+        self.columns = Columns()
 
     def open(self, item: Item) -> Sequence[Sentence | BadRow]:
         """What an item gives."""
@@ -169,6 +177,7 @@ class _Drawer:
             self.bad.append(piece)
         else:
             self.sentences.append(piece)
+            self.columns.update(dict.fromkeys(further_fields(piece)))
 
     def close(self, number: int, position: int) -> InputPart:
         if not number and self.bad and not self.sentences:
@@ -178,6 +187,7 @@ class _Drawer:
             tuple(self.sentences),
             tuple(self.bad),
             self.left_out,
+            tuple(self.columns),
             position,
             tuple(self.pages),
         )
@@ -203,7 +213,7 @@ class PartSummary:
         bad_files: Files that could not be read, or not to their end.
         left_out: Lines of pages that were not counted as sentences.
         labels: Head -> label -> sentences with it.
-        columns: Further columns of the sentences, in the order in which they were met.
+        columns: Further columns of tables and sentences, in the order in which they were met.
     """
 
     digest: str = ""
@@ -227,7 +237,6 @@ def summarize(part: InputPart, predictions: Sequence[Prediction]) -> PartSummary
         for head, labels in prediction.labels.items():
             counts.setdefault(head, Counter()).update(labels)
     bad_files = sum(not row.place.row for row in part.bad)
-    columns = {name: None for sentence in part.sentences for name in further_fields(sentence)}
     return PartSummary(
         digest=part.digest,
         sentences=len(part.sentences),
@@ -235,7 +244,7 @@ def summarize(part: InputPart, predictions: Sequence[Prediction]) -> PartSummary
         bad_files=bad_files,
         left_out=part.left_out,
         labels={head: dict(found) for head, found in counts.items()},
-        columns=tuple(columns),
+        columns=part.columns,
     )
 
 

@@ -21,9 +21,9 @@ from framing.data.compression import (
     without_compression,
 )
 from framing.data.problems import BadRow, Place
-from framing.data.readers import read_sentences, sentences_file
-from framing.data.rows import Check
-from framing.data.tables import is_saved_dataset
+from framing.data.readers import sentences_file
+from framing.data.rows import Check, Completer, Draft, SentenceReader
+from framing.data.tables import is_saved_dataset, read_rows
 from framing.errors import DataError, OutputError
 from framing.records import Sentence
 
@@ -36,6 +36,8 @@ StdinFormat = Literal["text", "jsonl", "csv", "tsv"]
 _ARTICLES = (".txt", ".text", ".md")
 _TABLES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 _KNOWN = (*_ARTICLES, *_TABLES)
+#: Fields of a sentence that say nothing of a whole article.
+_PLACES = ("position", "previous", "span")
 _ALL_KNOWN = f"{', '.join(_KNOWN)}, all but the last also with {', '.join(COMPRESSED)}"
 
 #: What reading gives: the sentences of an article, one sentence of a table, or a bad row.
@@ -198,8 +200,15 @@ def _stem(path: Path) -> str:
     return whole[: len(whole) - len(_suffix(path))]
 
 
+#: Names of columns in the order in which they were met.
+Columns = dict[str, None]
+
+
 def read_inputs(
-    files: Iterable[InputFile], settings: SourceSettings, meter: Meter | None = None
+    files: Iterable[InputFile],
+    settings: SourceSettings,
+    meter: Meter | None = None,
+    columns: Columns | None = None,
 ) -> Iterator[Item]:
     """Read files, one page or one sentence at a time, in constant memory.
 
@@ -207,6 +216,7 @@ def read_inputs(
         files: From `find_inputs`.
         settings: How they are read.
         meter: Follows how many bytes were read.
+        columns: Is given what a table carries along, before the table's first sentence.
 
     Yields:
         A page for every article, a sentence for every row of a table of sentences, and a bad row
@@ -215,7 +225,8 @@ def read_inputs(
     Raises:
         DataError: `settings.strict`, and a row or file is bad.
     """
-    items = _Reader(settings, meter or Meter()).all(files)
+    reader = _Reader(settings, meter or Meter(), {} if columns is None else columns)
+    items = reader.all(files)
     return _sound(items) if settings.strict else items
 
 
@@ -254,11 +265,12 @@ def _refuse_targets(article: Sentence) -> None:
 class _Reader:
     """Reads inputs and keeps the names from which ids are made apart."""
 
-    def __init__(self, settings: SourceSettings, meter: Meter) -> None:
+    def __init__(self, settings: SourceSettings, meter: Meter, columns: Columns) -> None:
         self.settings = settings
         self.meter = meter
-        self.doc_ids: set[str] = set()
-        self.tables: set[str] = set()
+        self.columns = columns
+        self.doc_ids: dict[str, int] = {}
+        self.tables: dict[str, int] = {}
         self.check: Check | None = None
         if settings.mark_target:
             self.check = _refuse_targets if settings.segment else target_check()
@@ -289,37 +301,81 @@ class _Reader:
             yield from self.table(Path(STDIN), f".{kind}", "stdin")
 
     def table(self, source: Path, ending: str, stem: str) -> Iterator[Item]:
-        name = _unique(stem, self.tables)
-        rows = read_sentences(
-            source, self.settings.columns, self.meter, ending, stem=name, check=self.check
-        )
+        drafts = self.drafts(source, ending, _unique(stem, self.tables))
         if not self.settings.segment:
-            yield from rows
+            yield from map(Completer().complete, drafts)
             return
-        for row in rows:
-            # The ids of rows are the table's own affair: to compare them all takes memory.
-            yield (
-                row
-                if isinstance(row, BadRow)
-                else self.article(row.text, row.id, row.metadata, f"{source}: row {row.id}")
-            )
+        for draft in drafts:
+            yield draft if isinstance(draft, BadRow) else self.article_of(draft, source)
 
-    def article(self, text: str, doc_id: str, metadata: Mapping[str, str], where: str) -> Page:
+    def drafts(self, source: Path, ending: str, stem: str) -> Iterator[Draft | BadRow]:
+        segment = self.settings.segment
+        unread = _PLACES if segment else ()
+        reader = SentenceReader(self.settings.columns, stem, self.check, unread)
+        known: tuple[str, ...] | None = None
+        for row in read_rows(source, self.meter, ending):
+            if isinstance(row, BadRow):
+                yield row
+                continue
+            draft = reader.read(row)
+            if row.tabular and reader.columns is not known:
+                known = reader.columns
+                self.columns.update(dict.fromkeys(known))
+                if segment and reader.has("id") and reader.has("doc_id"):
+                    self.columns["doc_id"] = None
+            yield draft
+
+    def article_of(self, draft: Draft, source: Path) -> Page:
+        """The article that a row holds."""
+        row = draft.sentence
+        metadata = dict(row.metadata)
+        if draft.has_id and draft.has_document and row.doc_id != row.id:
+            metadata["doc_id"] = row.doc_id
+        # Ids of sentences are made from those of rows, since rows without one may share a document.
+        # The ids of rows are the table's own affair: to compare them all takes memory.
+        return self.article(
+            row.text,
+            row.id if draft.has_id else row.doc_id,
+            metadata,
+            f"{source}: row {row.id}",
+            target=row.target,
+            stem=row.id,
+        )
+
+    def article(
+        self,
+        text: str,
+        doc_id: str,
+        metadata: Mapping[str, str],
+        where: str,
+        *,
+        target: str = "",
+        stem: str = "",
+    ) -> Page:
         if not text.strip():
             raise DataError(f"{where}: expected the text of an article, found nothing")
         # Its patterns take time to compile, and tables need none of them.
         from framing.data.page import article_sentences
 
-        return article_sentences(text, doc_id, metadata, self.settings.plain)
+        return article_sentences(
+            text, doc_id, metadata, self.settings.plain, target=target, stem=stem
+        )
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """The name, with a number where another file has it already; it is taken then."""
-    found, number = name, 1
+def _unique(name: str, taken: dict[str, int]) -> str:
+    """The name, with a number where another file has it already; it is taken then.
+
+    Args:
+        name: The name.
+        taken: Name -> the last number that it was given, 1 for none.
+    """
+    number = taken.get(name, 1)
+    found = name if number == 1 else f"{name}-{number}"
     while found in taken:
         number += 1
         found = f"{name}-{number}"
-    taken.add(found)
+    taken[name] = number
+    taken.setdefault(found, 1)
     return found
 
 

@@ -327,6 +327,14 @@ def test_plain_keeps_everything() -> None:
     assert _whole("".join(s.text for s in page.sentences)) == _whole(AGENCY_SITE)
 
 
+def test_targets_and_ids_of_a_row() -> None:
+    page = article_sentences("One came. Two left.", "d", target="the plan", stem="row-7")
+    assert [(s.id, s.doc_id, s.target) for s in page.sentences] == [
+        ("row-7.0", "d", "the plan"),
+        ("row-7.1", "d", "the plan"),
+    ]
+
+
 def test_records_hang_together() -> None:
     page = _page(BROADSHEET)
     for position, sentence in enumerate(page.sentences):

@@ -102,3 +102,20 @@ def test_labelled_parts(tmp_path: Path, tiny_bundle: Path) -> None:
     both = total([summary, summary])
     assert (both.sentences, both.bad_rows, both.columns) == (6, 4, ("n",))
     assert both.labels["speaker"] == {"government": 6}
+
+
+def test_columns_do_not_depend_on_what_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("b,text,target,a\n,One.,,\n,Two.,,x\nx,Three.,,\n")
+    (tmp_path / "b.jsonl").write_text('{"text": "Four.", "c": "x", "a": "x", "d": ""}\n')
+    parts = list(read_parts(find_inputs([str(tmp_path)]), SourceSettings(), 2))
+    assert [part.columns for part in parts] == [("b", "target", "a"), ("b", "c", "a")]
+    again = InputPart.from_content(parts[0].content)
+    assert (again.columns, again.digest) == (parts[0].columns, parts[0].digest)
+    # A part that goes on with a table has what its own rows have; those before it have the rest.
+    (tmp_path / "b.jsonl").unlink()
+    digests = set()
+    for header in ("b,text,target,a", "b,text,target,other"):
+        (tmp_path / "c.csv").write_text(f"{header}\n,One.,,\n")
+        (part,) = read_parts(find_inputs([str(tmp_path / "c.csv")]), SourceSettings())
+        digests.add(part.digest)
+    assert len(digests) == 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,13 @@ from framing.data.compression import Meter
 from framing.data.page import Page
 from framing.data.problems import BadRow
 from framing.errors import DataError, OutputError
-from framing.inference.sources import SourceSettings, decode, find_inputs, read_inputs
+from framing.inference.sources import (
+    SourceSettings,
+    _unique,
+    decode,
+    find_inputs,
+    read_inputs,
+)
 from framing.records import Sentence
 
 PAGE = "The envoys left. Nobody waved.\n\nOpen in App\n\nThe hall was dark by six that night."
@@ -75,6 +82,59 @@ def test_rows_that_are_articles(tmp_path: Path) -> None:
     assert page.sentences[0].metadata == {"outlet": "X"}
 
 
+def test_articles_keep_the_document_and_target_of_their_row(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text(
+        "id,doc_id,target,text\nx,d1,a tax,One came. Two left.\n,d2,,Three stayed.\n,d2,,So on.\n"
+        "y,,,Four.\nz,z,,Five.\n"
+    )
+    columns: dict[str, None] = {}
+    files = find_inputs([str(table)])
+    items = read_inputs(files, SourceSettings(segment=True, strict=True), columns=columns)
+    pages = [page for page in items if isinstance(page, Page)]
+    assert [page.doc_id for page in pages] == ["x", "d2", "d2", "y", "z"]
+    found = [s for page in pages for s in page.sentences]
+    assert [(s.id, s.doc_id, s.target, dict(s.metadata)) for s in found] == [
+        ("x.0", "x", "a tax", {"doc_id": "d1"}),
+        ("x.1", "x", "a tax", {"doc_id": "d1"}),
+        ("a-2.0", "d2", "", {}),
+        ("a-3.0", "d2", "", {}),
+        ("y.0", "y", "", {}),
+        ("z.0", "z", "", {}),
+    ]
+    assert list(columns) == ["target", "doc_id"]
+
+
+def test_places_of_a_row_say_nothing_of_its_article(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("text,position,span,previous\nOne came. Two left.,front,p. 3,Before.\n")
+    (page,) = _read(table, segment=True)
+    assert isinstance(page, Page)
+    assert [(s.position, s.previous) for s in page.sentences] == [(0, ""), (1, "One came.")]
+    assert page.sentences[1].metadata == {
+        "position": "front",
+        "span": "p. 3",
+        "previous": "Before.",
+    }
+    (page,) = _read(table, segment=True, columns=ColumnMapping(position="span"))
+    assert isinstance(page, Page)
+    assert page.sentences[0].metadata["span"] == "p. 3"
+
+
+def test_columns_of_tables_are_told_before_their_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("b,text,a,ignored\n,One.,,\n,Two.,x,\n")
+    (tmp_path / "b.jsonl").write_text('{"text": "Three.", "c": "x"}\n')
+    columns: dict[str, None] = {}
+    settings = SourceSettings(columns=ColumnMapping(ignore=("ignored",)))
+    items = read_inputs(find_inputs([str(tmp_path)]), settings, columns=columns)
+    assert columns == {}
+    next(items)
+    assert list(columns) == ["b", "a"]
+    # Lines of JSON may differ, so that theirs are known from the sentences alone.
+    assert len(list(items)) == 2
+    assert list(columns) == ["b", "a"]
+
+
 def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "x.txt").write_text("In a folder.")
@@ -114,6 +174,59 @@ def test_rows_without_ids_of_files_of_one_name_are_kept_apart(tmp_path: Path) ->
     ]
     pages = _read(tmp_path / "a" / "x.csv", tmp_path / "b" / "x.csv", segment=True)
     assert [page.doc_id for page in pages if isinstance(page, Page)] == ["x-1", "x-2-1"]
+
+
+def test_numbers_of_names_are_those_of_a_search_from_two_on() -> None:
+    def searched(name: str, taken: set[str]) -> str:
+        found, number = name, 1
+        while found in taken:
+            number += 1
+            found = f"{name}-{number}"
+        taken.add(found)
+        return found
+
+    names = ["x", "x-2", "x", "x", "x-2", "x-2-2", "y-3", "y", "y", "y", "x-2", "x"] * 3
+    taken: dict[str, int] = {}
+    slow: set[str] = set()
+    assert [_unique(name, taken) for name in names] == [searched(name, slow) for name in names]
+
+
+def test_many_files_of_one_name_are_numbered_in_no_time() -> None:
+    class Counting(dict[str, int]):
+        looked = 0
+
+        def __contains__(self, key: object) -> bool:
+            self.looked += 1
+            return super().__contains__(key)
+
+    taken = Counting()
+    assert [_unique("x", taken) for _ in range(1000)][-1] == "x-1000"
+    assert taken.looked <= 3000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are text")
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"b\xfc")
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("One came.")
+    (folder / os.fsdecode(b"caf\xe9.csv")).write_text("text\nTwo left.\nThree,four\n")
+    (folder / os.fsdecode(b"z\xe9.txt")).write_bytes(b"caf\xe9")
+    (tmp_path / "d.txt").write_text("Five.")
+    items = list(read_inputs(find_inputs([str(tmp_path)]), SourceSettings()))
+    assert _texts([i for i in items if not isinstance(i, BadRow)]) == [
+        "Two left.",
+        "One came.",
+        "Five.",
+    ]
+    first, bad, page, unread, _ = items
+    assert isinstance(first, Sentence)
+    assert first.id == r"b\xfc/caf\xe9-1"
+    assert isinstance(page, Page)
+    assert page.doc_id == r"b\xfc/caf\xe9"
+    assert isinstance(bad, BadRow)
+    assert bad.place.file == rf"{tmp_path}/b\xfc/caf\xe9.csv"
+    assert isinstance(unread, BadRow)
+    assert unread.reason.startswith(rf"{tmp_path}/b\xfc/z\xe9.txt: expected UTF-8")
 
 
 def test_outputs_are_no_inputs(tmp_path: Path) -> None:
