@@ -122,14 +122,16 @@ class TableShape:
     def row(self, fields: Mapping[str, Any]) -> list[Any]:
         """A record's values, one a column; None where it has none."""
         labels, probabilities = fields["labels"], fields["probabilities"]
-        metadata = {"target": fields.get("target"), **fields.get("metadata", {})}
+        further = {**fields.get("metadata", {})}
+        if "target" in fields:
+            further["target"] = fields["target"]
         start, end = fields.get("span") or (None, None)
         row = [fields["id"], fields["doc_id"], fields["position"], fields["text"], start, end]
         for head, label, _ in label_columns(self.book):
             found = probabilities[head.name]
             row.append(decided(head, labels) if label is None else found[label])
         row.append(fields["bundle"])
-        return row + [metadata.get(name) for name in self.further]
+        return row + [further.get(name) for name in self.further]
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -147,10 +149,22 @@ def write_csv(file: IO[str], records: Iterable[str], shape: TableShape) -> None:
         records: Lines of JSON, see `record`.
         shape: The columns.
     """
-    out = csv.writer(file, lineterminator="\n")
+    # A cell with a line break of either kind must stand in quotation marks; before Python 3.13 only
+    # those of the writer's own line ends do.
+    out = csv.writer(_LineFeeds(file), lineterminator="\r\n")
     out.writerow(shape.header)
     for line in records:
         out.writerow([_cell(value) for value in shape.row(json.loads(line))])
+
+
+class _LineFeeds:
+    """Takes rows that end in a carriage return and a line feed, and writes only the latter."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(row.removesuffix("\r\n") + "\n")
 
 
 def _cell(value: Any) -> Any:

@@ -92,6 +92,19 @@ def test_parquet(book: Codebook, tmp_path: Path) -> None:
     assert pq.read_table(path).num_rows == 0
 
 
+def test_line_breaks_of_all_kinds_stand_in_quotation_marks(book: Codebook) -> None:
+    for text in ("One.\rTwo.", "One.\r\nTwo.", "One.\nTwo.", "One.\r", "One. Two."):
+        found = record(Sentence("1", text, "d"), _labelled(0)[1], book)
+        file = io.StringIO(newline="")
+        write_csv(file, [json_line(found)], TableShape(book, []))
+        assert [
+            row["text"] for row in csv.DictReader(io.StringIO(file.getvalue(), newline=""))
+        ] == [text]
+        quoted = f'"{text}"' if text != "One. Two." else text
+        assert f"\n1,d,0,{quoted},,,prices," in file.getvalue()
+        assert file.getvalue().endswith(",hash\n")
+
+
 def test_several_labels_stand_in_one_cell(book: Codebook) -> None:
     sentence, prediction = _labelled(0)
     both = {**prediction.labels, "topics": ("prices", "jobs"), "view.jobs": ("open",)}
@@ -109,6 +122,9 @@ def test_a_target_is_kept(book: Codebook) -> None:
     sentence = Sentence("1", "x", "d", target="the plan")
     found = record(sentence, _labelled(0)[1], book)
     assert found["target"] == "the plan"
+    assert _csv(book, [json_line(found)], ["target"])[0]["target"] == "the plan"
+    sentence = Sentence("1", "x", "d", target="the plan", metadata={"target": "other"})
+    found = record(sentence, _labelled(0)[1], book)
     assert _csv(book, [json_line(found)], ["target"])[0]["target"] == "the plan"
 
 
