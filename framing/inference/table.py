@@ -28,9 +28,12 @@ def print_table(
         console: Where to.
         left_out: Stretches of pages that were not taken for sentences.
     """
+    from rich.text import Text
+
     for doc_id, group in groupby(readouts, key=lambda r: r.sentence.doc_id):
         console.print(_table(doc_id, list(group), book))
-    console.print(_summary(readouts, book, left_out), style="dim")
+    # Names stand in `Text` everywhere: in plain strings square brackets would be markup.
+    console.print(Text(_summary(readouts, book, left_out), style="dim"))
 
 
 def _table(doc_id: str, readouts: Sequence[Readout], book: Codebook) -> Table:
@@ -43,9 +46,9 @@ def _table(doc_id: str, readouts: Sequence[Readout], book: Codebook) -> Table:
     table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, expand=True)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column("Sentence", ratio=5)
-    table.add_column(marking_variable(book).name, ratio=3)
+    table.add_column(Text(marking_variable(book).name), ratio=3)
     for name in _other_columns(book):
-        table.add_column(name, ratio=2)
+        table.add_column(Text(name), ratio=2)
     for readout in readouts:
         table.add_row(*_cells(readout, book))
     return table

@@ -146,3 +146,20 @@ def test_the_table_for_a_terminal(labeller: Labeller) -> None:
     assert "bad 1.00" in text
     assert "[red]Nobody[/red] knows." in text
     assert "2 sentences · Prices 1 · Jobs 0 · 3 other lines of pages left out" in text
+
+
+def test_names_with_square_brackets_in_the_table(tmp_path: Path) -> None:
+    text = """
+name: t
+variables:
+  - {id: tone, name: "Tone [1]", kind: multi_label, labels: [{id: a, name: "[/b] [red]"}]}
+  - {id: who, name: "Who [/]", kind: single_label, labels: [{id: x}, {id: y}]}
+"""
+    book = parse_codebook(text)
+    labeller = Labeller(load_bundle(write_tiny_bundle(tmp_path / "b", book, {"word": "tone/a"})))
+    sentence = Sentence("1", "One word.", "d", metadata={"title": "[On] words"})
+    readouts = [read_out(s, p, book) for s, p in labeller.label_stream([sentence])]
+    file = io.StringIO()
+    print_table(readouts, book, Console(file=file, width=120), left_out=0)
+    for part in ("Tone [1]", "Who [/]", "[/b] [red] 0.98", "[/b] [red] 1", "[On] words"):
+        assert part in file.getvalue()
