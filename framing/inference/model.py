@@ -16,7 +16,7 @@ from framing.data.tables import Row
 from framing.errors import DataError
 from framing.inference.bundle import load_bundle
 from framing.inference.labeller import CHUNK, Labeller
-from framing.inference.writers import decided, label_columns
+from framing.inference.writers import decided, label_columns, label_type
 from framing.records import Prediction, Sentence
 
 
@@ -78,7 +78,7 @@ class Model:
             DataError: A text is missing or no text, or a column that would be added is there.
         """
         if _is_frame(data):
-            return _with_columns(data, self._frame_columns(data, columns))
+            return _with_columns(data, self._frame_columns(data, columns), self.codebook)
         if columns is not None:
             raise DataError("label: `columns` is for data frames, found other data")
         return self._predictions(_sentences(data))
@@ -192,12 +192,29 @@ def _plain(cell: Any) -> Any:
     return cell.tolist() if getattr(cell, "ndim", 0) else cell
 
 
-def _with_columns(frame: Any, columns: Mapping[str, list[Any]]) -> Any:
+def _with_columns(frame: Any, columns: Mapping[str, list[Any]], book: Codebook) -> Any:
+    """The frame with columns whose types say nothing of their values, not even where all lack."""
     package = sys.modules[_package(frame)]
     if package.__name__ == "pandas":
-        added = package.DataFrame(columns, index=frame.index)
-        return package.concat([frame, added], axis=1)
+        return package.concat([frame, _in_pandas(frame, columns, book)], axis=1)
+    import pyarrow as pa
+
+    types = [(name, label_type(head, label)) for head, label, name in label_columns(book)]
     if package.__name__ == "polars":
-        return frame.with_columns([package.Series(n, v) for n, v in columns.items()])
-    added = package.Dataset.from_dict(columns)
+        arrays = {name: pa.array(columns[name], kind) for name, kind in types}
+        return frame.with_columns([package.from_arrow(a).alias(n) for n, a in arrays.items()])
+    features = package.Features.from_arrow_schema(pa.schema(types))
+    added = package.Dataset.from_dict(columns, features=features)
     return package.concatenate_datasets([frame, added], axis=1)
+
+
+def _in_pandas(frame: Any, columns: Mapping[str, list[Any]], book: Codebook) -> Any:
+    pandas = sys.modules["pandas"]
+    # Text has the type that this version of pandas gives it: object, or str from pandas 3 on.
+    text = pandas.Series(["text"]).dtype
+    added = {}
+    for head, label, name in label_columns(book):
+        decision = object if head.kind == "multi_label" else text
+        kind = decision if label is None else float
+        added[name] = pandas.Series(columns[name], index=frame.index, dtype=kind)
+    return pandas.DataFrame(added, index=frame.index)

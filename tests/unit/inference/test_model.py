@@ -80,6 +80,44 @@ def test_datasets(model: Model) -> None:
     assert model.label(data["text"]) == model.label(TEXTS)
 
 
+UNLABELLED = ["The weather was fine.", "So be it."]
+
+
+def test_types_do_not_depend_on_what_is_labelled(model: Model) -> None:
+    pd = pytest.importorskip("pandas")
+    frames = [pd.DataFrame({"text": texts}, dtype=object) for texts in (TEXTS, UNLABELLED, [])]
+    found = [model.label(frame) for frame in frames]
+    assert found[0].dtypes.equals(found[1].dtypes)
+    assert found[0].dtypes.equals(found[2].dtypes)
+    assert found[1]["view.prices"].isna().all()
+    assert found[1]["p.topics.jobs"].dtype == "float64"
+
+
+def test_types_of_datasets_do_not_depend_on_what_is_labelled(model: Model) -> None:
+    datasets = pytest.importorskip("datasets")
+    found = [model.label(datasets.Dataset.from_dict({"text": t})) for t in (TEXTS, UNLABELLED)]
+    assert found[0].features == found[1].features
+    assert found[1].features["view.prices"].dtype == "string"
+
+
+def test_types_of_polars_do_not_depend_on_what_is_labelled(model: Model) -> None:
+    pl = pytest.importorskip("polars")
+    found = [model.label(pl.DataFrame({"text": texts})) for texts in (TEXTS, UNLABELLED)]
+    assert found[0].schema == found[1].schema
+    assert found[1].schema["topics"] == pl.List(pl.String)
+
+
+def test_bytes_in_a_frame(model: Model) -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"text": [TEXTS[0].encode(), TEXTS[1]]})
+    assert model.label(frame)["topics"].tolist() == [["prices"], []]
+    frame["text"] = [b"caf\xe9", TEXTS[1]]
+    with pytest.raises(
+        DataError, match=r"row 1: column 'text': expected text in UTF-8, found byte"
+    ):
+        model.label(frame)
+
+
 def test_threads(model: Model) -> None:
     lists = [[f"{'so ' * k}{text}" for text in TEXTS] for k in range(40)]
     alone = [model.label(texts) for texts in lists]
