@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framing.errors import ArtifactError, OutputError
+from framing.errors import ArtifactError, DiskError, OutputError
 from framing.records import Prediction
 
 
@@ -108,6 +108,24 @@ def sha256_file(path: Path) -> str:
 
 
 @contextmanager
+def writing(where: Path | str) -> Iterator[None]:
+    """Tell what the system refuses while something is written, such as for a full disk.
+
+    Args:
+        where: What is written, for the message.
+
+    Raises:
+        DiskError: The system refused. A pipe whose reader has gone is no matter of the disk.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DiskError(f"{printable(where)}: cannot write: {error.strerror or error}") from None
+
+
+@contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and rename it there when the block succeeds.
 
@@ -122,6 +140,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         OutputError: The folder cannot be written.
+        DiskError: The file cannot be written to its end.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,12 +150,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     os.close(descriptor)
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp makes files private; an output should have the usual permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        with writing(path):
+            yield temporary
+            # mkstemp makes files private; an output should have the usual permissions.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -145,6 +165,18 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically, with line feeds on every platform."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_output(path: Path, text: str, overwrite: bool) -> None:
+    """Write text as an output; one that stands there with the same content stays.
+
+    Raises:
+        OutputError: Another file stands there and may not be overwritten, or it cannot be written.
+    """
+    if path.is_file() and path.read_bytes() == text.encode():
+        return
+    refuse_existing(path, overwrite)
+    write_text(path, text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -37,6 +37,10 @@ class OutputError(FramingError):
     """An output that exists already or cannot be written."""
 
 
+class DiskError(OutputError):
+    """An output that the system does not take, such as on a full disk."""
+
+
 class DependencyError(FramingError):
     """An optional dependency that a command needs is not installed."""
 

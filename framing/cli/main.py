@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from framing import __version__
+from framing.artifacts import writing
 from framing.errors import FramingError
 
 #: Command -> what `framing --help` says of it. Each is a module of this package with
@@ -25,6 +27,8 @@ COMMANDS = {
 }
 #: Commands that keep what is done when they are stopped; predict does so with --out.
 _CONTINUE = ("train", "curve")
+#: A full disk, a quota used up, the largest size of a file.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -64,19 +68,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser(command).parse_args(arguments)
     try:
         status = importlib.import_module(f"framing.cli.{args.command}").run(args)
-        sys.stdout.flush()
+        with writing("standard output"):
+            sys.stdout.flush()
         return int(status)
     except FramingError as error:
-        print(f"framing {args.command}: {error}", file=sys.stderr)
-        return 2
+        return _failed(args, str(error))
     except KeyboardInterrupt:
         advice = "; the same command continues the work" if _continues(args) else ""
         print(f"framing: interrupted{advice}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader, such as `head`, has seen enough.
+        _drop_unwritten()
         return 0
+    except OSError as error:
+        # Of these the place is not known, but they are certain to come from writing.
+        if error.errno not in _NO_ROOM:
+            raise
+        where = error.filename or "an output"
+        return _failed(args, f"{where}: cannot write: {error.strerror}")
+
+
+def _failed(args: argparse.Namespace, message: str) -> int:
+    print(f"framing {args.command}: {message}", file=sys.stderr)
+    _drop_unwritten()
+    return 2
+
+
+def _drop_unwritten() -> None:
+    """Forget what standard output does not take: Python would try and complain again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _continues(args: argparse.Namespace) -> bool:

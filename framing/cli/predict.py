@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import itertools
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from framing.artifacts import refuse_existing
+from framing.artifacts import refuse_existing, writing
 from framing.errors import DataError, OutputError, counted
 from framing.inference.writers import FORMATS, Format, format_of
 
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from framing.inference.bundle import Bundle
     from framing.inference.job import Engine, Job, Plan
     from framing.inference.labeller import Labeller
-    from framing.inference.parts import InputPart, PartSummary
+    from framing.inference.parts import InputPart, PartSummary, Watch
     from framing.inference.sources import SourceSettings
     from framing.inference.summary import Summary
     from framing.records import Prediction, Sentence
 
 ENGINES = ("local", "ray")
 _STDIN_FORMATS = ("text", "jsonl", "csv", "tsv")
+_STDOUT = "standard output"
 #: Bad rows told on standard error where there is no side file.
 _SHOWN = 20
 #: Bytes of an input that takes a while.
@@ -134,29 +136,24 @@ def run(args: argparse.Namespace) -> int:
     from framing.inference.labeller import Labeller
     from framing.inference.sources import find_inputs
 
-    further = [] if args.summary is None else [args.summary]
+    further = [path for path in (args.summary, args.html) if path is not None]
     job = None if args.out is None else Job(args.out, kind, args.overwrite, further)
     _check_apart(args, job)
-    if job is not None:
-        job.refuse_existing()
-    elif args.summary is not None:
-        refuse_existing(args.summary, args.overwrite)
+    _refuse_existing(args, job, further)
     bundle_folder(args.model)
     settings = _source_settings(args)
-    files = find_inputs(args.inputs, _outputs(args, job))
+    files = find_inputs(args.inputs, further if job is None else job.outputs)
     bundle = load_bundle(args.model)
     settings = replace(settings, mark_target=bundle.settings.mark_target)
     plan = Plan(files, settings, bundle.hash, args.screen)
     _check_development(bundle, plan)
+    labeller = Labeller(bundle, recall=args.screen)
     ending = _Ending(args, bundle)
     if job is not None:
-        if job.finish_joined(plan, ending.finish) and args.html is None:
-            _tell([f"{args.out}: was done already"])
-            ending.tell(str(job.bad))
+        if _finish_joined(job, plan, labeller, ending):
             return 0
         # The file of a job that was stopped in its last step is an output like any other now.
         job.refuse_existing()
-    labeller = Labeller(bundle, recall=args.screen)
     if labeller.screen is not None:
         print(labeller.screen.promise(args.screen), file=sys.stderr)
     if job is not None:
@@ -164,33 +161,69 @@ def run(args: argparse.Namespace) -> int:
     return _run_stream(kind, plan, labeller, ending)
 
 
-def _outputs(args: argparse.Namespace, job: Job | None) -> list[Path]:
-    """All files that are written."""
-    files = [*(() if job is None else job.outputs), args.html, args.summary]
-    return [path for path in files if path is not None]
+def _refuse_existing(args: argparse.Namespace, job: Job | None, further: Iterable[Path]) -> None:
+    if job is not None:
+        job.refuse_existing()
+        return
+    for path in further:
+        refuse_existing(path, args.overwrite)
+
+
+@dataclass
+class _Kept:
+    """Keeps what is shown at the end: the sentences of articles, not of streams."""
+
+    pages: list[Page] = field(default_factory=list)
+    labelled: list[tuple[Sentence, Prediction]] = field(default_factory=list)
+
+    def watch(self, part: InputPart, predictions: Sequence[Prediction]) -> None:
+        if not part.number:
+            # Work that begins again shows nothing twice.
+            self.pages.clear()
+            self.labelled.clear()
+        self.pages += part.pages
+        self.labelled += zip(part.sentences, predictions, strict=True)
 
 
 class _Ending:
-    """What comes after the last sentence: the summary is made, written if wanted, and told.
+    """What comes after the last sentence: summary and view are written if wanted, and told.
 
     Args:
         args: Of the command.
         bundle: What labels.
+
+    Attributes:
+        kept: What the view shows; None where nothing is shown.
     """
 
     def __init__(self, args: argparse.Namespace, bundle: Bundle) -> None:
         self.args = args
         self.bundle = bundle
         self.summary: Summary | None = None
+        self.kept = None if args.html is None else _Kept()
+
+    @property
+    def watch(self) -> Watch | None:
+        """Sees labelled parts as they pass; None where nothing of them is shown."""
+        return None if self.kept is None else self.kept.watch
 
     def finish(self, totals: PartSummary) -> None:
-        """Make the summary of all that was labelled, and write it if it is wanted."""
+        """Make the summary of all that was labelled, and write what is wanted."""
         from framing.inference.summary import summarize_work, write_summary
 
         args = self.args
         self.summary = summarize_work(totals, self.bundle, args.screen)
         if args.summary is not None:
             write_summary(args.summary, self.summary, args.overwrite)
+        if self.kept is not None and args.html is not None:
+            self._write_view(self.kept)
+
+    def _write_view(self, kept: _Kept) -> None:
+        from framing.inference.article_view import write_view
+
+        book, run = self.bundle.codebook, self.bundle.settings.run
+        labelled, overwrite = kept.labelled, self.args.overwrite
+        write_view(self.args.html, kept.pages, labelled, book, run, overwrite=overwrite)
 
     def tell(self, bad: str, *, table: bool = False) -> None:
         """Say what was done.
@@ -217,8 +250,6 @@ def _checked_outputs(args: argparse.Namespace) -> Format:
         raise OutputError("--format parquet: Parquet goes to a file only; name it with --out")
     for path in _named_outputs(args).values():
         _check_place(path)
-    if args.html is not None:
-        refuse_existing(args.html, args.overwrite)
     return kind
 
 
@@ -284,33 +315,47 @@ def _source_settings(args: argparse.Namespace) -> SourceSettings:
     from framing.data.columns import ColumnMapping
     from framing.inference.sources import SourceSettings
 
-    columns: dict[str, str] = {}
-    for text in args.column:
-        name, equals, column = text.partition("=")
-        if not (name and equals and column):
-            raise DataError(f"--column: expected FIELD=NAME, found {text!r}")
-        columns[name] = column
-    if args.text_column:
-        columns["text"] = args.text_column
+    columns = _column_fields(args.column, args.text_column)
     return SourceSettings(
         args.plain, args.segment, ColumnMapping.from_dict(columns), args.stdin_format, args.strict
     )
 
 
-@dataclass
-class _Kept:
-    """Keeps what is shown at the end: the sentences of articles, not of streams."""
+def _column_fields(given: Sequence[str], text_column: str | None) -> dict[str, Any]:
+    """Field -> column; `ignore` may be given several times."""
+    columns: dict[str, Any] = {}
+    ignored = []
+    for text in [*given, *([f"text={text_column}"] if text_column else [])]:
+        name, equals, column = text.partition("=")
+        if not (name and equals and column):
+            raise DataError(f"--column: expected FIELD=NAME, found {text!r}")
+        if name == "ignore":
+            ignored.append(column)
+        elif columns.setdefault(name, column) != column:
+            raise DataError(
+                f"--column: expected one column for {name}, found {columns[name]} and {column}; "
+                "name one"
+            )
+    return columns | ({"ignore": ignored} if ignored else {})
 
-    pages: list[Page] = field(default_factory=list)
-    labelled: list[tuple[Sentence, Prediction]] = field(default_factory=list)
 
-    def watch(self, part: InputPart, predictions: Sequence[Prediction]) -> None:
-        if not part.number:
-            # Work that begins again shows nothing twice.
-            self.pages.clear()
-            self.labelled.clear()
-        self.pages += part.pages
-        self.labelled += zip(part.sentences, predictions, strict=True)
+def _finish_joined(job: Job, plan: Plan, labeller: Labeller, ending: _Ending) -> bool:
+    """Finish a job that was stopped when its labels stood already; tells whether it was one."""
+    from framing.inference.job import LocalEngine
+    from framing.inference.progress import Progress
+
+    progress = Progress(sys.stderr, plan.size)
+    watch = ending.watch
+    # The view shows sentences, which nobody has kept.
+    again = None if watch is None else (LocalEngine(labeller, watch), progress)
+    try:
+        done = job.finish_joined(plan, ending.finish, again)
+    finally:
+        progress.close()
+    if done:
+        _tell([f"{job.out}: was done already"])
+        ending.tell(str(job.bad))
+    return done
 
 
 def _run_job(job: Job, plan: Plan, labeller: Labeller, ending: _Ending) -> int:
@@ -318,20 +363,17 @@ def _run_job(job: Job, plan: Plan, labeller: Labeller, ending: _Ending) -> int:
     from framing.inference.progress import Progress
 
     args, bundle = ending.args, labeller.bundle
-    kept = None if args.html is None else _Kept()
     progress = Progress(sys.stderr, plan.size)
     try:
-        engine = _engine(args, labeller, kept)
+        engine = _engine(args, labeller, ending.watch)
         job.run(plan, engine, bundle.codebook, progress, ending.finish)
     finally:
         progress.close()
-    if kept is not None:
-        _write_view(args.html, kept, bundle)
     ending.tell(str(job.bad))
     return 0
 
 
-def _engine(args: argparse.Namespace, labeller: Labeller, kept: _Kept | None) -> Engine:
+def _engine(args: argparse.Namespace, labeller: Labeller, watch: Watch | None) -> Engine:
     if args.engine == "ray":
         from framing.inference.ray_engine import RayEngine
 
@@ -339,7 +381,7 @@ def _engine(args: argparse.Namespace, labeller: Labeller, kept: _Kept | None) ->
         return RayEngine(folder, args.address, args.workers or 2, args.screen)
     from framing.inference.job import LocalEngine
 
-    return LocalEngine(labeller, None if kept is None else kept.watch)
+    return LocalEngine(labeller, watch)
 
 
 def _run_stream(kind: Format, plan: Plan, labeller: Labeller, ending: _Ending) -> int:
@@ -349,58 +391,97 @@ def _run_stream(kind: Format, plan: Plan, labeller: Labeller, ending: _Ending) -
     args, bundle = ending.args, labeller.bundle
     table = args.format is None and args.html is None and sys.stdout.isatty()
     silent = table or (args.html is not None and args.format is None)
-    kept = _Kept() if table or args.html is not None else None
+    if table:
+        ending.kept = _Kept()
     summaries: list[PartSummary] = []
-    told = 0
-    with _rows_out(kind, silent, bundle.codebook, summaries) as rows:
+    rows_out = _rows_out(kind, silent, bundle.codebook, summaries)
+    with contextlib.closing(_Meanwhile(plan, silent)) as meanwhile, rows_out as write:
         for part in plan.parts():
-            text = label_part(labeller, part, None if kept is None else kept.watch)
+            text = label_part(labeller, part, ending.watch)
             file = io.StringIO(text, newline="\n")
             summaries.append(read_summary(file))
             read_bad(file, summaries[-1])
-            rows.write(file.read())
-            rows.flush()
-            told += _tell_bad(part, _SHOWN - told)
+            write(file.read())
+            meanwhile.tell(part, text)
     totals = total(summaries)
-    if kept is not None and table:
-        _print_table(kept, bundle.codebook, totals.left_out)
-    if kept is not None and args.html is not None:
-        _write_view(args.html, kept, bundle)
+    if ending.kept is not None and table:
+        _print_table(ending.kept, bundle.codebook, totals.left_out)
     ending.finish(totals)
     ending.tell("", table=table)
     return 0
 
 
+class _Meanwhile:
+    """What is said while rows are labelled: bad rows, and progress where it stands alone.
+
+    Args:
+        plan: What is labelled.
+        silent: Whether nothing goes to standard output meanwhile.
+    """
+
+    def __init__(self, plan: Plan, silent: bool) -> None:
+        from framing.inference.progress import Progress
+
+        alone = silent or not sys.stdout.isatty()
+        seen = alone and sys.stderr.isatty()
+        self._progress = Progress(sys.stderr, plan.size) if seen else None
+        self._told = 0
+
+    def tell(self, part: InputPart, text: str) -> None:
+        """One more part is labelled."""
+        from framing.inference.job import Outcome
+
+        bad = part.bad[: _SHOWN - self._told]
+        if bad:
+            self.close()
+        _tell(f"left out: {row.error()}" for row in bad)
+        self._told += len(bad)
+        if self._progress is not None:
+            sentences = len(part.sentences)
+            outcome = Outcome(part.number, part.digest, sentences, part.position, text)
+            self._progress.advance(outcome)
+
+    def close(self) -> None:
+        """Leave the line of the progress empty for what follows."""
+        if self._progress is not None:
+            self._progress.close()
+
+
 @contextlib.contextmanager
 def _rows_out(
     kind: Format, silent: bool, book: Codebook, summaries: Sequence[PartSummary]
-) -> Iterator[IO[str]]:
-    """Takes lines of JSON. CSV appears at the end, since its columns are known only then."""
+) -> Iterator[Callable[[str], None]]:
+    """Writes lines of JSON. CSV appears at the end, since its columns are known only then."""
     from framing.inference.parts import total
     from framing.inference.writers import TableShape, write_csv
 
     if silent:
-        yield io.StringIO()
+        yield lambda _: None
     elif kind == "jsonl":
-        yield sys.stdout
+        yield functools.partial(_write, _data_out(), _STDOUT)
     else:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as rows:
-            yield rows
+        with (
+            writing("temporary file"),
+            tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as rows,
+        ):
+            yield functools.partial(_write, rows, "temporary file")
             rows.seek(0)
-            write_csv(sys.stdout, rows, TableShape(book, total(summaries).columns))
+            with writing(_STDOUT):
+                write_csv(_data_out(), rows, TableShape(book, total(summaries).columns))
 
 
-def _tell_bad(part: InputPart, most: int) -> int:
-    rows = part.bad[:most]
-    for row in rows:
-        print(f"left out: {row.error()}", file=sys.stderr)
-    return len(rows)
+def _write(file: IO[str], where: str, text: str) -> None:
+    with writing(where):
+        file.write(text)
+        file.flush()
 
 
-def _write_view(path: Path, kept: _Kept, bundle: Bundle) -> None:
-    from framing.inference.article_view import write_view
-
-    write_view(path, kept.pages, kept.labelled, bundle.codebook, bundle.settings.run)
+def _data_out() -> IO[str]:
+    """Standard output; where it is no terminal UTF-8 with line feeds, whatever the locale says."""
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and not out.isatty():
+        out.reconfigure(encoding="utf-8", errors="strict", newline="\n")
+    return out
 
 
 def _print_table(kept: _Kept, book: Codebook, left_out: int) -> None:

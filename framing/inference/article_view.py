@@ -10,7 +10,7 @@ from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
-from framing.artifacts import write_text
+from framing.artifacts import write_output
 from framing.codebook import Codebook
 from framing.data.page import Block, Page
 from framing.inference.readout import (
@@ -45,8 +45,10 @@ def write_view(
     labelled: Sequence[tuple[Sentence, Prediction]],
     book: Codebook,
     run: str,
+    *,
+    overwrite: bool = False,
 ) -> None:
-    """Write the view, atomically.
+    """Write the view, atomically; one that stands there with the same content stays.
 
     Args:
         path: An HTML file.
@@ -54,11 +56,12 @@ def write_view(
         labelled: All sentences with their predictions, with or without a page.
         book: The codebook of the predictions.
         run: Name of the run that made them.
+        overwrite: Replace another file.
 
     Raises:
-        OutputError: The file cannot be written.
+        OutputError: Another file stands there, or it cannot be written.
     """
-    write_text(path, render(pages, labelled, book, run))
+    write_output(path, render(pages, labelled, book, run), overwrite)
 
 
 def render(

@@ -28,7 +28,7 @@ from framing.artifacts import (
     write_json,
 )
 from framing.codebook import Codebook
-from framing.errors import ArtifactError, FramingError, OutputError
+from framing.errors import ArtifactError, DiskError, FramingError, OutputError
 from framing.inference.labeller import CHUNK, Labeller
 from framing.inference.parts import (
     InputPart,
@@ -202,28 +202,47 @@ class Job:
             if not self._is_ours(self.bad):
                 refuse_existing(self.bad, self.overwrite)
 
-    def finish_joined(self, plan: Plan, finish: Finish = _nothing) -> bool:
+    def finish_joined(
+        self,
+        plan: Plan,
+        finish: Finish = _nothing,
+        again: tuple[Engine, Watcher] | None = None,
+    ) -> bool:
         """Finish a job that was stopped after its last part: further files, then clean up.
 
         Args:
             plan: What is to be labelled now.
             finish: As in `run`; called if that job was of the same plan.
+            again: What labels all parts once more before that, and is told of them, where `finish`
+                needs to have seen them; the output stays as it is.
 
         Returns:
             Whether that job was of the same plan, so that nothing is left to be done.
 
         Raises:
-            OutputError: Another process is at it, or the parts cannot be removed.
+            OutputError: Another process is at it, a file cannot be written or removed, or the input
+                that is labelled again has changed.
         """
         with _told(self.folder):
             if self.overwrite or not self._is_joined():
                 return False
             with _locked(self.folder / JOB.lock):
                 same = _read_record(self.folder / JOB.record, lenient=True) == plan.to_dict()
+                if same and again is not None:
+                    self._label_again(plan, *again)
                 if same:
                     finish(PartSummary.from_dict(self._joined()["totals"]))
                 self._clean_up()
         return same
+
+    def _label_again(self, plan: Plan, engine: Engine, watcher: Watcher) -> None:
+        with closing(engine.run(plan, frozenset())) as outcomes:
+            for outcome in outcomes:
+                path = self._part(outcome.number)
+                # Some are missing where the job was stopped while it cleaned up.
+                if path.exists():
+                    self._check_same(path, outcome.digest)
+                watcher.advance(outcome)
 
     def _is_joined(self) -> bool:
         return self._is_ours(self.out)
@@ -257,7 +276,8 @@ class Job:
             book: The codebook of the bundle.
             watcher: Is told of every part.
             finish: Writes further files. It is called when the outputs stand, with the summary of
-                all parts, and again when a job is continued that was stopped meanwhile.
+                all parts, and again when a job is continued that was stopped meanwhile: files with
+                the same content must not trouble it.
 
         Returns:
             The summary of all parts.
@@ -396,14 +416,14 @@ def _clear(folder: Path) -> None:
 @contextmanager
 def _told(folder: Path) -> Iterator[None]:
     """Tell what the system refuses, such as a full disk, as an error; what is done stays."""
+    advice = "mend this, then run the same command again: it continues"
     try:
         yield
+    except DiskError as error:
+        raise OutputError(f"{error}; {advice}") from None
     except OSError as error:
         where = error.filename or folder
-        raise OutputError(
-            f"{where}: cannot write: {error.strerror or error}; mend this, then run the same "
-            "command again: it continues"
-        ) from None
+        raise OutputError(f"{where}: cannot write: {error.strerror or error}; {advice}") from None
 
 
 def _sync(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framing import __version__
-from framing.artifacts import json_text, refuse_existing, write_text
+from framing.artifacts import json_text, write_output
 from framing.codebook import Codebook, Head
 
 if TYPE_CHECKING:
@@ -271,8 +271,4 @@ def write_summary(path: Path, summary: Summary, overwrite: bool) -> None:
         OutputError: Another file stands there and may not be overwritten, or the folder cannot be
             written.
     """
-    text = summary.to_json()
-    if path.is_file() and path.read_bytes() == text.encode():
-        return
-    refuse_existing(path, overwrite)
-    write_text(path, text)
+    write_output(path, summary.to_json(), overwrite)

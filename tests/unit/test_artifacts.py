@@ -5,14 +5,17 @@ import pytest
 from framing.artifacts import (
     atomic_path,
     check_manifest,
+    printable,
     read_json,
     read_predictions,
     refuse_existing,
     write_json,
     write_manifest,
+    write_output,
     write_predictions,
+    writing,
 )
-from framing.errors import ArtifactError, OutputError
+from framing.errors import ArtifactError, DiskError, OutputError
 from framing.records import Prediction
 
 
@@ -74,3 +77,34 @@ def test_json_errors(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(ArtifactError, match="no such file"):
         read_json(tmp_path / "b.json")
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+
+    def fill() -> None:
+        with atomic_path(target):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(DiskError, match=r"out\.txt: cannot write: No space left on device$"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(BrokenPipeError), writing("standard output"):
+        raise BrokenPipeError
+
+
+def test_names_that_are_not_utf8() -> None:
+    assert printable(Path("/a/caf\udce9.txt")) == r"/a/caf\xe9.txt"
+    assert printable("Café") == "Café"
+
+
+def test_an_output_that_stands_there_already(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    write_output(path, "é", overwrite=False)
+    made = path.stat().st_ino
+    write_output(path, "é", overwrite=False)
+    assert path.stat().st_ino == made
+    with pytest.raises(OutputError, match="exists already"):
+        write_output(path, "other", overwrite=False)
+    write_output(path, "other", overwrite=True)
+    assert path.read_text() == "other"

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,39 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error_without_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "book.yaml"
+    path.write_text(BOOK)
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "framing", "codebook", "show", str(path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    message = "framing codebook: an output: cannot write: No space left on device\n"
+    assert done.stderr == message
+
+
+def test_other_writing_to_a_full_disk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: object) -> int:
+        raise OSError(28, "No space left on device", "checkpoint")
+
+    monkeypatch.setattr("framing.cli.train.run", full)
+    assert main(["train", "x.yaml"]) == 2
+    message = "framing train: checkpoint: cannot write: No space left on device\n"
+    assert capsys.readouterr().err == message
+
+    def broken(_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("framing.cli.train.run", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        main(["train", "x.yaml"])

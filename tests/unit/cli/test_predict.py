@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -126,6 +127,131 @@ def test_columns_can_be_named(
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_several_columns_can_be_ignored(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("text,position,span,n\nInflation rose.,front,p. 3,1\n")
+    assert _run(bundle, table) == 2
+    assert "pass --column ignore=span" in capsys.readouterr().err
+    ignored = ["--column", "ignore=position", "--column", "ignore=span"]
+    assert _run(bundle, table, *ignored, "--column", "id=n", "--column", "id=n") == 0
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["id"], row["position"], "metadata" in row) == ("1", 0, False)
+
+
+def test_columns_stand_in_the_order_of_the_header(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "a.csv", tmp_path / "out.parquet"
+    table.write_text("b,text,coder,a,title,c\n,Inflation rose.,,,,\n,So on.,Ana,x,,y\n")
+    for arguments in ([], ["--overwrite"]):
+        assert _run(bundle, table, "--format", "csv") == 0
+        assert capsys.readouterr().out.splitlines()[0].endswith(",bundle,b,coder,a,title,c")
+        assert _run(bundle, table, "--out", out, *arguments) == 0
+        assert pq.read_schema(out).names[-5:] == ["b", "coder", "a", "title", "c"]
+        table.write_text(table.read_text().replace(",So on.,Ana,x,,y", "x,So on.,,,,"))
+
+
+def _child(bundle: Path, *arguments: object, **options: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "framing", "predict", "--model", bundle, *arguments]
+    return subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        stderr=subprocess.PIPE,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_standard_output_is_utf8_in_any_locale(bundle: Path, tmp_path: Path, kind: str) -> None:
+    text = "Inflation – «très» terrible."
+    article = tmp_path / "a.txt"
+    article.write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    done = _child(bundle, article, "--format", kind, env=environment, stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert text.encode() in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_full_standard_output(bundle: Path, article: Path, kind: str) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = _child(bundle, article, "--format", kind, stdout=full)
+    assert done.returncode == 2
+    message = "framing predict: standard output: cannot write: No space left on device\n"
+    assert done.stderr.decode() == message
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "out.jsonl"]])
+@pytest.mark.parametrize("option", ["--html", "--summary"])
+def test_a_disk_that_is_full_in_the_end(
+    bundle: Path,
+    article: Path,
+    out: list[str],
+    option: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(article.parent)
+
+    write = Path.write_text
+
+    def full(path: Path, *arguments: str, **options: str) -> int:
+        if "new.file" in path.name:
+            raise OSError(28, "No space left on device")
+        return write(path, *arguments, **options)
+
+    command = [bundle, article, *out, option, "new.file"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        assert _run(*command) == 2
+    error = capsys.readouterr().err
+    assert "framing predict: new.file: cannot write: No space left on device" in error
+    assert ("mend this, then run the same command again: it continues" in error) == bool(out)
+    assert not Path("new.file").exists()
+    assert _run(*command) == 0
+    assert Path("new.file").exists()
+
+
+def test_a_full_disk_for_temporary_files(
+    bundle: Path,
+    article: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda *_, **__: Full())
+    assert _run(bundle, article, "--format", "csv") == 2
+    assert "predict: temporary file: cannot write: No space left" in capsys.readouterr().err
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_beside_rows_that_go_elsewhere(
+    bundle: Path,
+    flawed: Path,
+    terminal: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a terminal the rows themselves show how far the work has come."""
+    monkeypatch.setattr("framing.inference.progress._QUIET", 0)
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    monkeypatch.setattr(sys, "stdout", _Terminal() if terminal else io.StringIO())
+    assert _run(bundle, flawed, "--format", "jsonl") == 0
+    said = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert said.startswith(f"left out: {flawed}:2")
+    assert ("\r2 sentences" in said) != terminal
+
+
 def test_existing_outputs_are_refused_before_the_model_is_opened(
     article: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +284,8 @@ def test_overwriting(bundle: Path, article: Path, tmp_path: Path) -> None:
         (["--summary", "."], "is a folder; name a file in it"),
         (["--column", "id"], "--column: expected FIELD=NAME, found 'id'"),
         (["--column", "idd=x"], "Did you mean 'id'?"),
+        (["--column", "id=x", "--column", "id=y"], "expected one column for id, found x and y;"),
+        (["--column", "text=x", "--text-column", "y"], "one column for text, found x and y;"),
         (["--html", "."], "is a folder; name a file in it"),
         (["--out", f"{__file__}/new/x.csv"], "test_predict.py is a file, not a folder"),
         (["--html", f"{__file__}/x.html"], "test_predict.py is a file, not a folder"),
@@ -253,14 +381,66 @@ def test_stopped_in_the_last_step(
             patch.setattr("framing.inference.job.Job._clean_up", interrupt)
             assert _run(bundle, article, "--out", out, "--overwrite") == 130
 
-    stop()
-    assert _run(bundle, article, "--out", out) == 0
-    assert "was done already" in capsys.readouterr().err
-    for arguments in (["--html", html], ["--plain"]):
+    for arguments in ([], ["--html", html]):
         stop()
-        assert _run(bundle, article, "--out", out, *arguments) == 2
-        assert f"{out}: exists already" in capsys.readouterr().err
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["out.jsonl", "talks.txt"]
+        assert _run(bundle, article, "--out", out, *arguments) == 0
+        assert "was done already" in capsys.readouterr().err
+    assert "Inflation is terrible" in html.read_text()
+    html.unlink()
+    stop()
+    assert _run(bundle, article, "--out", out, "--plain") == 2
+    assert f"{out}: exists already" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.jsonl", "talks.txt"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "framing.inference.summary.write_summary",
+        "framing.inference.article_view.write_view",
+        "framing.inference.job.Job._clean_up",
+    ],
+)
+def test_a_view_after_a_stop_in_the_last_step(
+    bundle: Path,
+    article: Path,
+    tmp_path: Path,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, html, whole = tmp_path / "out.jsonl", tmp_path / "out.html", tmp_path / "whole.html"
+    assert _run(bundle, article, "--html", whole) == 0
+    command = [bundle, article, "--out", out, "--html", html, "--summary", tmp_path / "s.json"]
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, interrupt)
+        assert _run(*command) == 130
+        made = out.stat().st_ino
+        assert _run(*command) == 130
+    capsys.readouterr()
+    assert _run(*command) == 0
+    assert capsys.readouterr().err.startswith(f"{out}: was done already\nlabelled 2 sentences")
+    assert html.read_bytes() == whole.read_bytes()
+    assert out.stat().st_ino == made
+    names = ["out.html", "out.jsonl", "s.json", "talks.txt", "whole.html"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    assert _run(*command) == 2
+    assert f"{out}: exists already" in capsys.readouterr().err
+
+
+def test_an_existing_view_is_refused_before_the_model_is_opened(
+    article: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    html = tmp_path / "view.html"
+    html.write_text("mine")
+    for arguments in ([], ["--out", tmp_path / "out.jsonl"]):
+        assert _run(tmp_path / "no-model", article, "--html", html, *arguments) == 2
+        assert f"{html}: exists already; name another output" in capsys.readouterr().err
+    assert html.read_text() == "mine"
 
 
 @pytest.fixture(scope="module")
@@ -401,11 +581,15 @@ def test_overwriting_after_a_summary_that_could_not_be_written(
 ) -> None:
     out, whole, path = tmp_path / "out.jsonl", tmp_path / "whole.jsonl", tmp_path / "s.json"
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    write = Path.write_text
+
+    def full(path: Path, *arguments: str, **options: str) -> int:
+        if "s.json" in path.name:
+            raise OSError(28, "No space left on device")
+        return write(path, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("framing.inference.summary.write_text", full)
+        patch.setattr(Path, "write_text", full)
         assert _run(measured, archive, "--out", out, "--summary", path) == 2
     assert "No space left on device; mend this" in capsys.readouterr().err
     path.write_text("mine")

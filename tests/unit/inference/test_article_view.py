@@ -9,6 +9,7 @@ from rich.console import Console
 
 from framing.codebook import Codebook, parse_codebook
 from framing.data.page import article_sentences
+from framing.errors import OutputError
 from framing.inference.article_view import render, short_names, write_view
 from framing.inference.bundle import load_bundle
 from framing.inference.labeller import Labeller
@@ -103,6 +104,11 @@ def test_the_view_is_written_whole(tmp_path: Path, labeller: Labeller) -> None:
     path = tmp_path / "new" / "view.html"
     write_view(path, [], [], labeller.bundle.codebook, "r")
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    # The same view may be there already, another file not.
+    write_view(path, [], [], labeller.bundle.codebook, "r")
+    with pytest.raises(OutputError, match=r"view\.html: exists already"):
+        write_view(path, [], [], labeller.bundle.codebook, "s")
+    write_view(path, [], [], labeller.bundle.codebook, "s", overwrite=True)
 
 
 def test_tags_are_short_and_unlike() -> None:

@@ -262,6 +262,57 @@ def test_stopped_between_the_last_step_and_cleaning_up(
         job.refuse_existing()
 
 
+def test_all_is_labelled_again_for_what_comes_after_the_labels(
+    tmp_path: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, plan = tmp_path / "out.jsonl", _plan(table, bundle)
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "_clean_up", stop)
+        with pytest.raises(Stopped):
+            _job(out, table, bundle)
+    made, seen, watcher = out.stat().st_ino, list[int](), Stops()
+    engine = LocalEngine(Labeller(bundle), lambda part, _: seen.append(part.number))
+    finished: list[PartSummary] = []
+    job = Job(out, "jsonl", overwrite=False)
+    # It may be stopped there too, and when it cleans up.
+    with pytest.raises(Stopped):
+        job.finish_joined(plan, stop, (engine, watcher))
+    part = tmp_path / "out.jsonl.parts" / "part-000001.jsonl"
+    part.unlink()
+    before = table.read_text()
+    table.write_text(before.replace("inflation", "deflation"))
+    with pytest.raises(OutputError, match="the input has changed since this work began"):
+        job.finish_joined(plan, finished.append, (engine, watcher))
+    table.write_text(before)
+    seen.clear()
+    assert job.finish_joined(plan, finished.append, (engine, watcher))
+    assert seen == [0, 1, 2, 3]
+    assert [summary.sentences for summary in finished] == [3 * CHUNK + 7]
+    assert out.stat().st_ino == made
+    assert not part.parent.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are text")
+def test_names_that_are_not_utf8(tmp_path: Path, bundle: Bundle) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    _write(folder / os.fsdecode(b"caf\xe9.jsonl"), CHUNK + 5)
+    (folder / "b.txt").write_text("Inflation rose.")
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(Stopped):
+        _job(out, folder, bundle, 1)
+    record = json.loads((tmp_path / "out.jsonl.parts" / "job.json").read_text())
+    assert record["inputs"] == [f"{folder}/b.txt", rf"{folder}/caf\xe9.jsonl"]
+    summary, new = _job(out, folder, bundle)
+    assert (summary.sentences, summary.bad_rows, new) == (CHUNK + 5, 1, 1)
+    assert r'"id": "caf\\xe9-1"' in out.read_text()
+    assert r"in/caf\\xe9.jsonl" in Path(f"{out}.bad.jsonl").read_text()
+
+
 def test_another_file_is_not_taken_for_the_output(
     tmp_path: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
