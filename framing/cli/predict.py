@@ -95,7 +95,8 @@ def _add_reading(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         metavar="FIELD=NAME",
-        help="column of another field: id, doc_id, position, previous, target, title, ...",
+        help="column of another field: id, doc_id, position, previous, target, title, ...; "
+        "ignore=NAME, also several times, leaves a column unread",
     )
     group.add_argument(
         "--stdin-format",

@@ -42,6 +42,8 @@ _ALL_KNOWN = f"{', '.join(_KNOWN)}, all but the last also with {', '.join(COMPRE
 
 #: What reading gives: the sentences of an article, one sentence of a table, or a bad row.
 Item: TypeAlias = "Page | Sentence | BadRow"
+#: Names of columns in the order in which they were met.
+Columns = dict[str, None]
 
 
 @dataclass(frozen=True)
@@ -198,10 +200,6 @@ def _stem(path: Path) -> str:
     """The path without its ending, with slashes on every platform."""
     whole = without_compression(path.as_posix())
     return whole[: len(whole) - len(_suffix(path))]
-
-
-#: Names of columns in the order in which they were met.
-Columns = dict[str, None]
 
 
 def read_inputs(
