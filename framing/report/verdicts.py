@@ -84,7 +84,7 @@ def how_to_read(view: View) -> str:
         "the model's score minus the other's on the same resamples; where its interval holds 0, "
         f"the choice of documents alone could account for it. {tests} Coders, and the model where "
         "it stands beside them, are measured against the other coders. These are fewer people than "
-        "made gold, so figures against them are lower than figures against gold."
+        "made gold, so figures against them are usually lower than against gold."
     )
 
 
