@@ -1,6 +1,8 @@
 """Write results.md: every variant in results.jsonl, and the systems in systems.jsonl.
 
 python experiments/004-public-benchmarks/summarise.py
+
+The table of the shipped configs in docs/benchmarks.md is written anew too.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from scipy import stats
 from framing.data.benchmarks import load_card
 
 HERE = Path(__file__).parent
+DOCS = HERE.parents[1] / "docs" / "benchmarks.md"
+#: Around the table in the docs.
+BEGIN, END = "<!-- written by experiments/004-public-benchmarks/summarise.py -->", "<!-- end -->"
+SHIPPED = "shipped"
 
 
 def figure(values: list[float]) -> str:
@@ -71,6 +77,37 @@ def system_rows(systems: list[dict[str, Any]]) -> Iterator[str]:
             yield f"| {system} | {' | '.join(cells)} |"
 
 
+def overview(results: list[dict[str, Any]], systems: list[dict[str, Any]]) -> Iterator[str]:
+    """A row for every official figure of the shipped configs."""
+    yield "| benchmark | figure | this package: mean, seeds | best baseline | published |"
+    yield "| --- | --- | --- | --- | --- |"
+    for config in sorted({r["config"] for r in results if r["name"] == SHIPPED}):
+        runs = [r for r in results if (r["name"], r["config"]) == (SHIPPED, config)]
+        for official in load_card(config).official:
+            values = [r["official"]["test"][official.name] for r in sorted(runs, key=_seed)]
+            published = "; ".join(f"{p.system} {p.value:g}" for p in official.published)
+            cells = (figure(values), _best_baseline(systems, config, official.name), published)
+            yield f"| `{config}` | {official.name} | {' | '.join(cells)} |"
+
+
+def _seed(result: dict[str, Any]) -> int:
+    return int(result["seed"])
+
+
+def _best_baseline(systems: list[dict[str, Any]], config: str, name: str) -> str:
+    mine = [s for s in systems if (s["config"], s["figure"]) == (config, name)]
+    mine = [s for s in mine if s["system"] != "this model" and s["value"] is not None]
+    best = max(mine, key=lambda s: float(s["value"]), default=None)
+    return "" if best is None else f"{best['system'].replace('_', ' ')} {interval(best)}"
+
+
+def write_docs(table: str) -> None:
+    """Put the table between its marks."""
+    before, rest = DOCS.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    DOCS.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+
+
 def interval(system: dict[str, Any]) -> str:
     """A figure with its interval."""
     if system["value"] is None:
@@ -94,6 +131,7 @@ def main() -> None:
     (HERE / "results.md").write_text(
         head + "\n".join([*rows(results), *system_rows(systems)]) + "\n", encoding="utf-8"
     )
+    write_docs("\n".join(overview(results, systems)))
 
 
 if __name__ == "__main__":
