@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from systems import CEILING
 
 from framing.data.benchmarks import load_card
 
@@ -79,14 +80,16 @@ def system_rows(systems: list[dict[str, Any]]) -> Iterator[str]:
 
 def overview(results: list[dict[str, Any]], systems: list[dict[str, Any]]) -> Iterator[str]:
     """A row for every official figure of the shipped configs."""
-    yield "| benchmark | figure | this package: mean, seeds | best baseline | published |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| benchmark | figure | this package: seeds | best baseline | one coder | published |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for config in sorted({r["config"] for r in results if r["name"] == SHIPPED}):
         runs = [r for r in results if (r["name"], r["config"]) == (SHIPPED, config)]
         for official in load_card(config).official:
             values = [r["official"]["test"][official.name] for r in sorted(runs, key=_seed)]
             published = "; ".join(f"{p.system} {p.value:g}" for p in official.published)
-            cells = (figure(values), _best_baseline(systems, config, official.name), published)
+            mine = [s for s in systems if (s["config"], s["figure"]) == (config, official.name)]
+            coder = next((interval(s) for s in mine if s["system"] == CEILING), "")
+            cells = (figure(values), _best_baseline(mine), coder, published)
             yield f"| `{config}` | {official.name} | {' | '.join(cells)} |"
 
 
@@ -94,10 +97,10 @@ def _seed(result: dict[str, Any]) -> int:
     return int(result["seed"])
 
 
-def _best_baseline(systems: list[dict[str, Any]], config: str, name: str) -> str:
-    mine = [s for s in systems if (s["config"], s["figure"]) == (config, name)]
-    mine = [s for s in mine if s["system"] != "this model" and s["value"] is not None]
-    best = max(mine, key=lambda s: float(s["value"]), default=None)
+def _best_baseline(systems: list[dict[str, Any]]) -> str:
+    others = {"this model", CEILING}
+    baselines = [s for s in systems if s["system"] not in others and s["value"] is not None]
+    best = max(baselines, key=lambda s: float(s["value"]), default=None)
     return "" if best is None else f"{best['system'].replace('_', ' ')} {interval(best)}"
 
 

@@ -17,19 +17,36 @@ from typing import Any
 
 from framing.artifacts import RUN, read_json
 from framing.config import load_config
+from framing.data.benchmarks import OfficialFigure, load_card
+from framing.evaluation.schema import Scores
 from framing.report import load_scores
 
 FILE = Path(__file__).with_name("systems.jsonl")
 RESULTS = FILE.with_name("results.jsonl")
+#: What one coder reaches against the others.
+CEILING = "one coder"
 
 
 def lines_of(run: Path) -> Iterator[dict[str, Any]]:
     """Every official figure of every system of a run."""
-    benchmark = load_config(run / RUN.config).data.benchmark
-    for official in load_scores(run).official:
+    benchmark, scores = load_config(run / RUN.config).data.benchmark, load_scores(run)
+    for figure in load_card(benchmark).official:
+        yield from ceiling(figure, scores, benchmark)
+    for official in scores.official:
         model = {"system": "this model", **_estimate(official)}
         for found in (model, *({"system": b.system, **_estimate(b)} for b in official.baselines)):
             yield {"config": benchmark, "figure": official.name, "n": official.n, **found}
+
+
+def ceiling(figure: OfficialFigure, scores: Scores, benchmark: str) -> Iterator[dict[str, Any]]:
+    """The coders' macro-F1, where that is the official figure and there are coders."""
+    if figure.metric != "mean_f1" or figure.where or figure.labels:
+        return
+    for system in (s for s in scores.systems if s.name == "coders"):
+        for score in system.scores:
+            if (score.metric, score.variable, score.label) == ("f1", figure.variable, "macro"):
+                found = {"n": score.support, "system": CEILING, **_estimate(score)}
+                yield {"config": benchmark, "figure": figure.name, **found}
 
 
 def as_result(run: Path) -> dict[str, Any]:
