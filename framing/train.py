@@ -265,7 +265,7 @@ def restate(stage: Stage) -> bool:
     folder = stage.folder
     record = read_json(folder / RUN.record)
     stated = {"licence": stage.config.licence, "origin": stage.study.origin}
-    if {name: record[name] for name in stated} == stated:
+    if {name: record.get(name) for name in stated} == stated:
         return False
     # Without it the run counts as unfinished, and an interruption here is made up for.
     (folder / RUN.manifest).unlink()

@@ -25,12 +25,6 @@ from framing.errors import DataError
 from framing.metrics.checks import IndexArray
 from framing.metrics.ranking import weighted_average_precision
 
-#: Documents below which percentile intervals are too narrow and paired tests find too much: of two
-#: systems that are equally good, 95% intervals told apart 48% in a simulation with 2 documents, 17%
-#: with 5, 9% with 10 and 6% with 20.
-LEAST_DOCUMENTS = 20
-#: Documents below which that is so bad that a difference says nothing of better and worse.
-LEAST_JUDGED_DOCUMENTS = 10
 #: Weights gathered at one time: 32 MB of float64.
 _BLOCK = 4_000_000
 

@@ -11,12 +11,9 @@ from framing.codebook import Codebook
 from framing.data.gold import rest_of_coders
 from framing.evaluation.bootstrap import Resamples
 from framing.evaluation.figures import Figure, all_figures, average_figures
+from framing.evaluation.schema import BESIDE, CODERS
 from framing.evaluation.units import Answers, coded
 from framing.records import Annotation, Sentence
-
-NAME = "coders"
-#: The model, measured as the coders are.
-BESIDE = "model_beside_coders"
 
 
 def coder_figures(
@@ -43,7 +40,7 @@ def coder_figures(
         resamples: Of the same sentences, so that figures can be paired.
 
     Returns:
-        `BESIDE` -> the model's figures, `NAME` -> the coders'; empty where no two coders share a
+        `BESIDE` -> the model's figures, `CODERS` -> the coders'; empty where no two coders share a
         sentence.
     """
     coders, beside = [], []
@@ -55,7 +52,7 @@ def coder_figures(
         beside.append(all_figures(gold, decided, book, resamples, bins=1))
     if not coders:
         return {}
-    return {BESIDE: average_figures(beside), NAME: average_figures(coders)}
+    return {BESIDE: average_figures(beside), CODERS: average_figures(coders)}
 
 
 def _where_coded(gold: Answers, answers: Answers, book: Codebook) -> Answers:

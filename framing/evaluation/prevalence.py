@@ -15,7 +15,8 @@ import numpy as np
 
 from framing.arrays import FloatArray
 from framing.errors import counted
-from framing.evaluation.bootstrap import LEAST_DOCUMENTS, percentile_interval
+from framing.evaluation.bootstrap import percentile_interval
+from framing.evaluation.schema import LEAST_DOCUMENTS
 from framing.metrics.checks import IndexArray
 from framing.metrics.counts import Counts
 from framing.metrics.prevalence import detection_rates, true_prevalence

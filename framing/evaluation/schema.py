@@ -12,6 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 SystemKind = Literal["model", "baseline", "ceiling"]
+#: Names of the two ceilings: the coders, and the model measured as they are.
+CODERS, BESIDE = "coders", "model_beside_coders"
+#: Documents below which percentile intervals are too narrow and paired tests find too much: of two
+#: systems that are equally good, 95% intervals told apart 48% in a simulation with 2 documents, 17%
+#: with 5, 9% with 10 and 6% with 20.
+LEAST_DOCUMENTS = 20
+#: Documents below which that is so bad that a difference says nothing of better and worse.
+LEAST_JUDGED_DOCUMENTS = 10
 T = TypeVar("T")
 
 

@@ -17,8 +17,6 @@ from framing.decisions import Decisions, uncalibrated
 from framing.errors import ConfigError, DataError, all_problems
 from framing.evaluation import ceiling, details, schema
 from framing.evaluation.bootstrap import (
-    LEAST_DOCUMENTS,
-    LEAST_JUDGED_DOCUMENTS,
     Resamples,
     paired_p_value,
     percentile_interval,
@@ -120,8 +118,8 @@ class System:
 
 #: What coders reach, and the model in their place.
 _CEILINGS = {
-    ceiling.BESIDE: "The model in each coder's place: against the gold of the other coders.",
-    ceiling.NAME: "Each coder against the gold of the other coders, averaged over coders.",
+    schema.BESIDE: "The model in each coder's place: against the gold of the other coders.",
+    schema.CODERS: "Each coder against the gold of the other coders, averaged over coders.",
 }
 
 
@@ -318,9 +316,9 @@ def _comparisons(
 ) -> Iterator[schema.Comparison]:
     (_, first), *others = figures.items()
     keyed = {name: {figure.key: figure for figure in theirs} for name, theirs in others}
-    beside = keyed.pop(ceiling.BESIDE, {})
+    beside = keyed.pop(schema.BESIDE, {})
     for name, other in keyed.items():
-        model = beside if name == ceiling.NAME else {figure.key: figure for figure in first}
+        model = beside if name == schema.CODERS else {figure.key: figure for figure in first}
         for key in _compared(book):
             if key in model and key in other:
                 differences = model[key].values - other[key].values
@@ -446,15 +444,15 @@ def _few_documents(documents: int, resamples: int) -> str:
             "All sentences stand in one document, so there are no intervals and no comparisons: "
             "they need documents to resample."
         )
-    if documents >= LEAST_DOCUMENTS or not resamples:
+    if documents >= schema.LEAST_DOCUMENTS or not resamples:
         return ""
     unjudged = ""
-    if documents < LEAST_JUDGED_DOCUMENTS:
-        unjudged = f", and below {LEAST_JUDGED_DOCUMENTS} no difference is judged"
+    if documents < schema.LEAST_JUDGED_DOCUMENTS:
+        unjudged = f", and below {schema.LEAST_JUDGED_DOCUMENTS} no difference is judged"
     return (
-        f"The sentences stand in only {documents} documents. With fewer than {LEAST_DOCUMENTS} "
-        "intervals are too narrow and tests find differences where there are none, more often "
-        f"than the confidence says{unjudged}. Score more documents."
+        f"The sentences stand in only {documents} documents. With fewer than "
+        f"{schema.LEAST_DOCUMENTS} intervals are too narrow and tests find differences where "
+        f"there are none, more often than the confidence says{unjudged}. Score more documents."
     )
 
 

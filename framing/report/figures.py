@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framing.codebook import Variable
-from framing.evaluation.schema import Confusion, PrecisionRecallCurve, Reliability, SystemScores
+from framing.evaluation.schema import (
+    BESIDE,
+    CODERS,
+    Confusion,
+    PrecisionRecallCurve,
+    Reliability,
+    SystemScores,
+)
 from framing.report import svg
 from framing.report.formatting import count, estimate, number, things
 from framing.report.tables import reliability_name
-from framing.report.view import BESIDE, CODERS, View, variable_name
+from framing.report.view import View, variable_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

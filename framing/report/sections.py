@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from framing.artifacts import RUN
 from framing.codebook import Variable
-from framing.evaluation.bootstrap import LEAST_DOCUMENTS
-from framing.evaluation.schema import ConfidentError
+from framing.evaluation.schema import LEAST_DOCUMENTS, ConfidentError
 from framing.records import ADJUDICATOR
 from framing.report import tables
 from framing.report.blocks import (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from framing.codebook import Variable
 from framing.decisions import MIN_INSTANCES
-from framing.evaluation.schema import Comparison, Score, SystemScores
+from framing.evaluation.schema import BESIDE, CODERS, Comparison, Score, SystemScores
 from framing.report.blocks import Verdict
 from framing.report.formatting import (
     count,
@@ -20,7 +20,7 @@ from framing.report.formatting import (
     plain,
     things,
 )
-from framing.report.view import BESIDE, CODERS, METRIC_TITLES, View, variable_name
+from framing.report.view import METRIC_TITLES, View, variable_name
 
 #: A label with fewer gold instances gets a warning: each one moves its recall by 5 points.
 FEW_INSTANCES = 20

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import yaml
 
 from framing.codebook import Codebook, Head, Variable, parse_codebook
-from framing.evaluation.bootstrap import LEAST_JUDGED_DOCUMENTS
-from framing.evaluation.schema import Comparison, Score, Scores, SystemScores
+from framing.evaluation.schema import (
+    BESIDE,
+    CODERS,
+    LEAST_JUDGED_DOCUMENTS,
+    Comparison,
+    Score,
+    Scores,
+    SystemScores,
+)
 from framing.report.formatting import plain, things, titled
 
 MODEL = "model"
-CODERS = "coders"
-#: The model, measured as the coders are.
-BESIDE = "model_beside_coders"
 
 #: Systems that reports name in an order and in words of their own.
 _SYSTEM_TITLES = {

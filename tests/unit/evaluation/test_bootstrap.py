@@ -6,13 +6,12 @@ from sklearn.metrics import average_precision_score
 
 from framing.errors import DataError
 from framing.evaluation.bootstrap import (
-    LEAST_DOCUMENTS,
-    LEAST_JUDGED_DOCUMENTS,
     Resamples,
     centred_interval,
     paired_p_value,
     percentile_interval,
 )
+from framing.evaluation.schema import LEAST_DOCUMENTS, LEAST_JUDGED_DOCUMENTS
 
 DOCUMENTS = ["b", "a", "b", "c", "a", "b"]
 
