@@ -232,6 +232,19 @@ def test_two_processes_do_not_meet(tmp_path: Path, table: Path, bundle: Bundle) 
             _job(out, table, bundle)
 
 
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
+def _stop_before_cleaning_up(
+    out: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "_clean_up", _stop)
+        with pytest.raises(Stopped):
+            _job(out, table, bundle)
+
+
 @pytest.mark.parametrize("settings", [{}, {"plain": True}])
 def test_stopped_between_the_last_step_and_cleaning_up(
     tmp_path: Path,
@@ -241,14 +254,7 @@ def test_stopped_between_the_last_step_and_cleaning_up(
     settings: dict[str, bool],
 ) -> None:
     out = tmp_path / "out.jsonl"
-
-    def stop(*_: object) -> None:
-        raise Stopped
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Job, "_clean_up", stop)
-        with pytest.raises(Stopped):
-            _job(out, table, bundle)
+    _stop_before_cleaning_up(out, table, bundle, monkeypatch)
     assert out.exists()
     plan = _plan(table, bundle)
     assert not Job(out, "jsonl", overwrite=True).finish_joined(plan)
@@ -266,21 +272,14 @@ def test_all_is_labelled_again_for_what_comes_after_the_labels(
     tmp_path: Path, table: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, plan = tmp_path / "out.jsonl", _plan(table, bundle)
-
-    def stop(*_: object) -> None:
-        raise Stopped
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Job, "_clean_up", stop)
-        with pytest.raises(Stopped):
-            _job(out, table, bundle)
+    _stop_before_cleaning_up(out, table, bundle, monkeypatch)
     made, seen, watcher = out.stat().st_ino, list[int](), Stops()
     engine = LocalEngine(Labeller(bundle), lambda part, _: seen.append(part.number))
     finished: list[PartSummary] = []
     job = Job(out, "jsonl", overwrite=False)
     # It may be stopped there too, and when it cleans up.
     with pytest.raises(Stopped):
-        job.finish_joined(plan, stop, (engine, watcher))
+        job.finish_joined(plan, _stop, (engine, watcher))
     part = tmp_path / "out.jsonl.parts" / "part-000001.jsonl"
     part.unlink()
     before = table.read_text()
