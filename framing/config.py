@@ -155,10 +155,7 @@ class EncoderConfig(_Section):
     inner_dropout: float | None = Field(default=None, ge=0, lt=1)
     """Of the encoder's dropout modules; None: as it was pretrained. On CPUs 0 saves time."""
     pooling: Literal["mean", "log_mean_exp"] = "mean"
-    """Mean of all token states, or a soft maximum of the logits of the sentence's own tokens.
-
-    Encoders without segment ids cannot tell the sentence from its context: theirs is of all tokens.
-    """
+    """Mean of all token states, or a soft maximum of the logits of the sentence's own tokens."""
     ngrams: bool = False
     """Add a linear model on token n-grams to the encoder's logits, as part of the model."""
     ngrams_by_target: bool = False

@@ -60,12 +60,15 @@ class CurvePlan:
         folds: Parts of the documents; (folds - 1) / folds of the sentences can be added at most.
         seed: Deals the documents and decides their order.
         weight: Factor on the loss of the sentences added.
+        largest: Whether all sentences that the folds leave make one more point. Sizes that are
+            not smaller are the same point then.
     """
 
     sizes: tuple[int, ...]
     folds: int = 2
     seed: int = 0
     weight: float = 1.0
+    largest: bool = False
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -78,7 +81,8 @@ class CurvePlan:
             raise ConfigError(f"weight: expected a positive number, found {self.weight}")
         if self.folds < 2:
             raise ConfigError(f"folds: expected 2 or more, found {self.folds}")
-        if not self.sizes or min(self.sizes) < 0 or len(set(self.sizes)) != len(self.sizes):
+        nothing = not self.sizes and not self.largest
+        if nothing or min(self.sizes, default=0) < 0 or len(set(self.sizes)) != len(self.sizes):
             raise ConfigError(
                 "sizes: expected different numbers of sentences, 0 or more, found "
                 f"{', '.join(map(str, self.sizes)) or 'none'}"
@@ -151,7 +155,8 @@ def learning_curve(
     check_replaceable(out)
     material = _material(source, run, say)
     folds = _folds(material, plan)
-    points = [_point(material, folds, size, plan) for size in sorted(plan.sizes)]
+    sizes = _sizes(material, folds, plan)
+    points = [_point(material, folds, size, plan) for size in sizes]
     scores = evaluate_external(
         run,
         source.data,
@@ -198,25 +203,34 @@ def _check_unseen(study: Study, config: RunConfig, corpus: Corpus, data: Path) -
 
 
 def _folds(material: _Material, plan: CurvePlan) -> list[list[str]]:
-    """The documents of each fold, in the random order in which they are added.
-
-    Raises:
-        ConfigError: A size is larger than what a fold leaves.
-    """
+    """The documents of each fold, in the random order in which they are added."""
     scored = material.scored
     coded = material.corpus.subset(s.id for s in scored.sentences)
     names = [str(fold) for fold in range(plan.folds)]
     fractions = dict.fromkeys(names, 1 / plan.folds)
     parts = make_splits(coded, scored.gold, fractions, plan.seed).documents
     rng = np.random.default_rng(plan.seed)
-    folds = [rng.permutation(sorted(parts[name])).tolist() for name in names]
-    most = min(len(scored.sentences) - _count(scored, fold) for fold in folds)
+    return [rng.permutation(sorted(parts[name])).tolist() for name in names]
+
+
+def _sizes(material: _Material, folds: list[list[str]], plan: CurvePlan) -> list[int]:
+    """The sizes of the curve's points, from small to large.
+
+    Raises:
+        ConfigError: A size is larger than what a fold leaves.
+    """
+    scored = material.scored
+    left = [len(scored.sentences) - _count(scored, fold) for fold in folds]
+    if plan.largest:
+        # As many as the most that a fold leaves: the others give all they have.
+        return [*sorted(size for size in plan.sizes if size < min(left)), max(left)]
+    most = min(left)
     if max(plan.sizes) > most:
         raise ConfigError(
             f"sizes: with {plan.folds} folds of {material.data} at most {most} sentences can be "
-            f"added, found {max(plan.sizes)}; ask for fewer, or for more folds"
+            f"added, found {max(plan.sizes)}; ask for fewer, for more folds, or for all"
         )
-    return folds
+    return sorted(plan.sizes)
 
 
 def _count(scored: Scored, documents: Sequence[str]) -> int:

@@ -49,7 +49,8 @@ class TokenizedSentence:
 
     Attributes:
         ids: Token ids.
-        type_ids: 0 for the first segment, 1 for the second, as the tokenizer says.
+        type_ids: 0 for the first segment, 1 for the second. Whether the encoder reads them or
+            not, they tell the sentence from its context.
     """
 
     ids: tuple[int, ...]
@@ -149,7 +150,17 @@ def _join(
         if len(first.ids) > keep:
             first.truncate(keep, direction="left")
         joined = tokenizer.post_process(first, text)
-    return TokenizedSentence(tuple(joined.ids), tuple(joined.type_ids))
+    return TokenizedSentence(tuple(joined.ids), _type_ids(joined, pair))
+
+
+def _type_ids(joined: Encoding, pair: bool) -> tuple[int, ...]:
+    """The tokenizer's own, or where it does not number the segments of a pair, ours."""
+    if not pair or any(joined.type_ids):
+        return tuple(joined.type_ids)
+    count = len(joined.ids)
+    # Of an empty sentence only the closing token is left.
+    start = next((k for k, part in enumerate(joined.sequence_ids) if part == 1), count - 1)
+    return (0,) * start + (1,) * (count - start)
 
 
 def pad(

@@ -333,7 +333,7 @@ def fit_screen(made: _Made) -> Screen:
     tokenizer = _tokenizer(stage)
     train = examples(stage, tokenizer, "train").sentences
     special = sorted(tokenizer.all_special_ids)
-    pair = bool(stage.settings.context) and _has_pairs(train)
+    pair = bool(stage.settings.context)
     rows = ngram_rows(NgramLogits(len(wanted), special, pair), train)
     model = imitate_logits(rows, margins(made.run(train), made.bundle.decisions, wanted))
     nothing: FloatArray = np.empty(0)
@@ -347,8 +347,3 @@ def fit_screen(made: _Made) -> Screen:
         others=nothing,
         probabilities=nothing,
     )
-
-
-def _has_pairs(sentences: Sequence[TokenizedSentence]) -> bool:
-    """Whether the tokenizer tells the segments of a pair apart."""
-    return any(1 in sentence.type_ids for sentence in sentences)

@@ -36,7 +36,6 @@ from framing.model.encoder import (
     attention_for,
     find_encoder,
     fingerprint,
-    has_segments,
     language_warning,
     layer_count,
     load_encoder,
@@ -173,11 +172,6 @@ def _check_encoder(config: RunConfig, study: Study) -> None:
         raise ConfigError(
             f"encoder.freeze_layers: expected less than the encoder's {layers} layers, "
             f"found {config.encoder.freeze_layers}"
-        )
-    if config.encoder.ngrams_by_target and not has_segments(source):
-        raise ConfigError(
-            "encoder.ngrams_by_target: this encoder has no segment ids, so targets cannot be told "
-            "from sentences; leave it out"
         )
     kinds = {variable.kind for variable in study.book.variables}
     if config.training.easy_share < 1 and "multi_label" not in kinds:

@@ -8,6 +8,9 @@ from framing.artifacts import RUN
 from framing.cli.evaluate import add_data_arguments, output_folder
 from framing.errors import ConfigError, DependencyError
 
+#: In place of a number of sentences: as many as the folds leave.
+_ALL = "all"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -20,10 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     parser.add_argument(
         "--sizes",
-        default="0,150,300,600",
+        default="0,150,300,600,all",
         metavar="N,N,...",
-        help="sentences added to the run's training data (default: 0,150,300,600); each size but "
-        "0 is trained once for every fold",
+        help="sentences added to the run's training data, and `all` for as many as the folds "
+        "leave (default: 0,150,300,600,all, without sizes that all does not reach); each size "
+        "but 0 is trained once for every fold",
     )
     parser.add_argument(
         "--folds",
@@ -49,19 +53,25 @@ def run(args: argparse.Namespace) -> int:
             f"a learning curve needs the package {error.name!r}; "
             "install the extra: pip install 'framing[train]'"
         ) from None
-    plan = CurvePlan(_sizes(args.sizes), args.folds, args.seed, args.weight)
+    sizes, largest = _sizes(args.sizes)
+    plan = CurvePlan(sizes, args.folds, args.seed, args.weight, largest)
     out = output_folder(args)
     # The curve belongs into the evaluation of the same data, which is made again with it.
     source = Source(args.data, args.columns, args.adjudicator, args.origin)
-    learning_curve(args.model, source, out, plan)
-    print(f"learning curve with {len(plan.sizes)} points; report: {out / RUN.report_html}")
+    scores = learning_curve(args.model, source, out, plan)
+    print(
+        f"learning curve with {len(scores.learning_curve)} points; report: {out / RUN.report_html}"
+    )
     return 0
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+def _sizes(text: str) -> tuple[tuple[int, ...], bool]:
+    """The numbers, and whether `all` stands among them."""
+    parts = [part.strip() for part in text.split(",")]
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(int(part) for part in parts if part != _ALL), _ALL in parts
     except ValueError:
         raise ConfigError(
-            f"--sizes: expected whole numbers with commas between them, found {text!r}"
+            "--sizes: expected whole numbers, or the word all, with commas between them, found "
+            f"{text!r}"
         ) from None

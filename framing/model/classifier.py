@@ -27,7 +27,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         n_logits: Number of logits.
         dropout: Probability, before the linear layer.
         pooling: "mean" of all real tokens' states, or "log_mean_exp" of the logits of the
-            sentence's own tokens (of all tokens where the encoder has no segment ids).
+            sentence's own tokens.
         ngrams: Entries of the n-gram table (`framing.model.ngrams`); 0 for none.
         special: Token ids that belong to no n-gram.
         pair: Whether sentences are the second segment of a pair.
@@ -107,11 +107,17 @@ class SentenceClassifier(PreTrainedModel):
         self.encoder = encoder
         self.dropout = nn.Dropout(config.dropout)
         self.linear = nn.Linear(encoder.config.hidden_size, config.n_logits)
-        self.uses_type_ids = getattr(encoder.config, "type_vocab_size", 0) > 1
-        pair = config.pair and self.uses_type_ids
+        self.encoder_reads_types = getattr(encoder.config, "type_vocab_size", 0) > 1
+        # Segment ids tell the sentence from its context even where the encoder has no use for them.
+        ours = config.pair and (config.pooling == "log_mean_exp" or config.ngrams > 0)
+        self.uses_type_ids = self.encoder_reads_types or ours
         self.ngrams = (
             NgramLogits(
-                config.n_logits, config.special, pair, config.ngrams, crossed=config.crossed
+                config.n_logits,
+                config.special,
+                config.pair,
+                config.ngrams,
+                crossed=config.crossed,
             )
             if config.ngrams
             else None
@@ -134,7 +140,7 @@ class SentenceClassifier(PreTrainedModel):
         Args:
             input_ids: Shape (batch, length).
             attention_mask: Shape (batch, length), 1 for real tokens.
-            token_type_ids: Shape (batch, length), or None for encoders without segments.
+            token_type_ids: Shape (batch, length), or None where nothing reads them.
             labels: Target probabilities, shape (batch, logits).
             label_weights: Weight of each head for each sentence, shape (batch, heads); 0 where a
                 head was not coded.
@@ -173,7 +179,7 @@ class SentenceClassifier(PreTrainedModel):
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
     ) -> Tensor:
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if self.uses_type_ids and token_type_ids is not None:
+        if self.encoder_reads_types and token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
         hidden: Tensor = self.encoder(**inputs).last_hidden_state
         return hidden

@@ -196,7 +196,7 @@ class Collator:
 
     Attributes:
         pad_id: Token id of padding.
-        uses_type_ids: Whether the encoder takes segment ids.
+        uses_type_ids: Whether the model takes segment ids.
     """
 
     pad_id: int

@@ -123,17 +123,6 @@ def layer_count(source: EncoderSource) -> int | None:
     return count
 
 
-def has_segments(source: EncoderSource) -> bool:
-    """Whether an encoder tells the segments of a pair apart.
-
-    Raises:
-        ConfigError: There is no such encoder.
-    """
-    from transformers import AutoConfig
-
-    return bool(getattr(_load(AutoConfig, source), "type_vocab_size", 0) > 1)
-
-
 def load_fast_tokenizer(source: EncoderSource) -> Any:
     """Load an encoder's tokenizer; only tokenizers with a ``tokenizer.json`` form are usable.
 

@@ -66,8 +66,7 @@ class NgramLogits(nn.Module):
     Args:
         n_logits: Logits of the codebook.
         special: Token ids that belong to no text, such as [CLS] and padding.
-        pair: Whether sentences come as the second segment of a pair. Where the encoder has no
-            segment ids, context counts as part of the sentence.
+        pair: Whether sentences come as the second segment of a pair.
         buckets: Entries of the table.
         crossed: Whether n-grams of the sentence are counted once more together with the whole
             first segment, a target: for all targets and for each (Daume 2007, "Frustratingly Easy

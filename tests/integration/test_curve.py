@@ -22,7 +22,17 @@ def other(study: Path) -> Path:
 @pytest.fixture(scope="module")
 def arguments(study: Path, other: Path) -> list[str]:
     run = str(study / "runs" / "own")
-    return ["curve", "--model", run, "--data", str(other), "--sizes", "12,0", "--weight", "2"]
+    return [
+        "curve",
+        "--model",
+        run,
+        "--data",
+        str(other),
+        "--sizes",
+        "12,0,99,all",
+        "--weight",
+        "2",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +43,14 @@ def evaluation(study: Path, arguments: list[str]) -> Path:
 
 def test_points_of_a_curve(evaluation: Path) -> None:
     found = schema.from_dict(read_json(evaluation / RUN.scores))
-    nothing, some = found.learning_curve
+    # No fold leaves 99, so that is the point of all.
+    nothing, some, everything = found.learning_curve
     assert (nothing.asked, nothing.sentences, nothing.folds) == (0, 0, 0)
     assert (some.asked, some.folds, some.weight) == (12, 2, 2.0)
     # Documents are added whole, three sentences each, until there are enough.
     assert some.sentences == 12
     assert some.documents == 4
+    assert (everything.sentences, everything.documents) == (30, 10)
     by_metric = {(s.metric, s.variable): s for s in some.scores if s.head in ("", s.variable)}
     assert {("f1", "topics"), ("average_precision", "topics"), ("f1", "speaker")} <= set(by_metric)
     first = {(s.metric, s.variable): s.value for s in nothing.scores if s.head == "topics"}
@@ -76,7 +88,7 @@ def test_finished_trainings_are_kept(
     before = (evaluation / RUN.scores).read_bytes()
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert printed.count("finished already") == 2
+    assert printed.count("finished already") == 4
     assert "fine-tuning" not in printed
     assert (evaluation / RUN.scores).read_bytes() == before
 
@@ -93,7 +105,10 @@ def test_no_curve_on_what_the_run_was_trained_on(
     ("option", "message"),
     [
         (["--sizes", "40"], "at most 30 sentences can be added, found 40"),
-        (["--sizes", "1,x"], "expected whole numbers with commas between them, found '1,x'"),
+        (
+            ["--sizes", "1,x"],
+            "expected whole numbers, or the word all, with commas between them, found '1,x'",
+        ),
         (["--sizes", "5,5"], "expected different numbers of sentences"),
         (["--folds", "1"], "expected 2 or more, found 1"),
         (["--weight", "0"], "expected a positive number, found 0.0"),

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.processors import RobertaProcessing
 
 from framing.encoding import (
     InputSettings,
@@ -45,6 +47,19 @@ def test_pairs_and_single_sentences(tokenizer) -> None:
     assert pair.type_ids == (0, 0, 0, 0, 1, 1, 1)
     (alone,) = tokenize(tokenizer, [sentence], InputSettings((), 16))
     assert names(tokenizer, alone) == "[CLS] w1 w2 [SEP]"
+
+
+def test_pairs_of_tokenizers_that_number_no_segments(tokenizer) -> None:
+    roberta = Tokenizer.from_str(tokenizer.to_str())
+    roberta.post_processor = RobertaProcessing(("[SEP]", SEP), ("[CLS]", CLS))
+    sentence = Sentence("1", "w1 w2", "d", previous="p1 p2")
+    (pair,) = tokenize(roberta, [sentence], InputSettings(("previous",), 16))
+    assert names(roberta, pair) == "[CLS] p1 p2 [SEP] [SEP] w1 w2 [SEP]"
+    assert pair.type_ids == (0, 0, 0, 0, 0, 1, 1, 1)
+    (empty,) = tokenize(roberta, [Sentence("1", "", "d")], InputSettings(("previous",), 16))
+    assert empty.type_ids == (0, 0, 0, 1)
+    (alone,) = tokenize(roberta, [sentence], InputSettings((), 16))
+    assert alone.type_ids == (0, 0, 0, 0)
 
 
 def test_context_loses_its_beginning_before_the_sentence_loses_anything(tokenizer) -> None:

@@ -10,6 +10,7 @@ from framing.config import EncoderConfig
 from framing.encoding import TokenizedSentence
 from framing.errors import ArtifactError, ConfigError
 from framing.export import check_parity, export_graph
+from framing.inference.screen import CONTEXT_WEIGHT
 from framing.model.classifier import (
     LossWeights,
     SentenceClassifier,
@@ -156,7 +157,10 @@ def test_n_grams_are_added_and_can_be_replaced(encoder_folder: Path, book: Codeb
     assert torch.allclose(own - replaced, torch.full_like(own, 4.0), atol=1e-5)
 
 
-def test_encoders_without_segments_take_all_for_the_sentence(book: Codebook) -> None:
+@pytest.mark.parametrize("pooling", ["mean", "log_mean_exp"])
+def test_encoders_without_segments_know_the_sentence_from_its_context(
+    book: Codebook, tmp_path: Path, pooling: str
+) -> None:
     from transformers import RobertaConfig, RobertaModel
 
     config = RobertaConfig(
@@ -167,19 +171,26 @@ def test_encoders_without_segments_take_all_for_the_sentence(book: Codebook) -> 
         intermediate_size=8,
         type_vocab_size=1,
     )
-    model = new_classifier(RobertaModel(config), book, 0.0, pair=True, special=[0, 1, 2]).eval()
+    options = {"pooling": pooling, "pair": True, "special": [0, 1, 2]}
+    model = new_classifier(RobertaModel(config), book, 0.0, **options).eval()
     assert model.ngrams is not None
     # What is fitted and what is computed later must be the same n-grams.
-    rows = ngram_rows(model.ngrams, [TokenizedSentence((0, 5, 2, 2, 6, 2), (0,) * 6)])
-    assert rows.weights[0].tolist() == [1, 1]
+    types = (0, 0, 0, 1, 1, 1)
+    rows = ngram_rows(model.ngrams, [TokenizedSentence((0, 5, 2, 2, 6, 2), types)])
+    assert rows.weights[0].tolist() == [1, CONTEXT_WEIGHT]
     model.ngrams.table[6] = 1.0
     model.ngrams.idf[6] = 1.0
-    ids = torch.tensor([[0, 5, 2, 2, 6, 2]])
+    ids, mask = torch.tensor([[0, 5, 2, 2, 6, 2]]), torch.ones((1, 6), dtype=torch.long)
     with torch.no_grad():
-        with_table = model(ids, torch.ones_like(ids)).logits
+        with_table = model(ids, mask, torch.tensor([types])).logits
         model.ngrams.table.zero_()
-        without = model(ids, torch.ones_like(ids)).logits
+        without = model(ids, mask, torch.tensor([types])).logits
+        elsewhere = model(ids, mask, torch.tensor([[0, 0, 0, 0, 0, 1]])).logits
     assert torch.allclose(with_table - without, torch.ones_like(without), atol=1e-5)
+    assert torch.allclose(elsewhere, without) == (pooling == "mean")
+    inputs = export_graph(model, tmp_path / "model.onnx")
+    assert "token_type_ids" in inputs
+    check_parity(model, tmp_path / "model.onnx", inputs)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "log_mean_exp"])
