@@ -12,20 +12,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(path: Path | str, screen: float | None = None) -> Model:
+def load(path: Path | str, screen: float | None = None, device: str = "cpu") -> Model:
     """Open a run or a bundle, to label texts with it.
 
     Args:
         path: Its folder.
         screen: Dismiss sentences by a fast linear model first, and keep this share (such as 0.99)
             of those that the model would label.
+        device: Where the model computes: ``cpu``, or as torch names it ``cuda``, ``cuda:1``,
+            ``mps``, ... That takes a run's folder and the extra ``[train]``.
 
     Returns:
         A model whose ``label`` takes lists of texts and data frames; several threads may use it.
 
     Raises:
-        ArtifactError: There is no bundle, or it is incomplete or altered.
+        ArtifactError: There is no bundle, or it is incomplete or altered; or there is no
+            checkpoint for the device.
+        ConfigError: There is no such device.
+        DependencyError: The device needs torch, which is not installed.
     """
-    from framing.inference.model import load as load_model
+    if device == "cpu":
+        from framing.inference.model import load as load_model
 
-    return load_model(path, screen)
+        return load_model(path, screen)
+    from framing.device import load_on
+
+    return load_on(path, device, screen)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from framing.artifacts import refuse_existing, writing
-from framing.errors import DataError, OutputError, counted
+from framing.errors import ConfigError, DataError, OutputError, counted
 from framing.inference.writers import FORMATS, Format, format_of
 
 if TYPE_CHECKING:
@@ -122,6 +122,13 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
         help="dismiss sentences by a fast linear model first, and keep this share (such as 0.99) "
         "of those that the model would label; needs a bundle of framing export",
     )
+    group.add_argument(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="a GPU, as torch names it (cuda, cuda:1, mps, ...): the run's torch model labels, in "
+        "float16; needs a run's folder and the extra [train] (default: cpu)",
+    )
     group.add_argument("--address", help="of a Ray cluster (default: start one on this machine)")
     group.add_argument(
         "--workers", type=int, metavar="N", help="processes that label with Ray (default: 2)"
@@ -134,7 +141,6 @@ def run(args: argparse.Namespace) -> int:
     _check_engine(args)
     from framing.inference.bundle import bundle_folder, load_bundle
     from framing.inference.job import Job, Plan
-    from framing.inference.labeller import Labeller
     from framing.inference.sources import find_inputs
 
     further = [path for path in (args.summary, args.html) if path is not None]
@@ -146,9 +152,9 @@ def run(args: argparse.Namespace) -> int:
     files = find_inputs(args.inputs, further if job is None else job.outputs)
     bundle = load_bundle(args.model)
     settings = replace(settings, mark_target=bundle.settings.mark_target)
-    plan = Plan(files, settings, bundle.hash, args.screen)
+    plan = Plan(files, settings, bundle.hash, args.screen, args.device)
     _check_development(bundle, plan)
-    labeller = Labeller(bundle, recall=args.screen)
+    labeller = _labeller(args, bundle)
     ending = _Ending(args, bundle)
     if job is not None:
         if _finish_joined(job, plan, labeller, ending):
@@ -160,6 +166,17 @@ def run(args: argparse.Namespace) -> int:
     if job is not None:
         return _run_job(job, plan, labeller, ending)
     return _run_stream(kind, plan, labeller, ending)
+
+
+def _labeller(args: argparse.Namespace, bundle: Bundle) -> Labeller:
+    if args.device == "cpu":
+        from framing.inference.labeller import Labeller
+
+        return Labeller(bundle, recall=args.screen)
+    # Imports torch.
+    from framing.device import device_labeller
+
+    return device_labeller(bundle, args.model, args.device, args.screen)
 
 
 def _refuse_existing(args: argparse.Namespace, job: Job | None, further: Iterable[Path]) -> None:
@@ -304,6 +321,10 @@ def _check_engine(args: argparse.Namespace) -> None:
             if getattr(args, name) is not None:
                 raise OutputError(f"--{name} is for --engine ray only")
         return
+    if args.device != "cpu":
+        raise ConfigError(
+            "--engine ray labels on processors; leave out --device, or label without Ray"
+        )
     if args.out is None or args.html is not None:
         raise OutputError("--engine ray writes to --out FILE only, and no --html view")
     if "-" in args.inputs:

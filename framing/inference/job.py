@@ -56,12 +56,14 @@ class Plan:
         settings: How it is read.
         bundle: Hash of the model.
         recall: Of the screen; None without one.
+        device: Where the model computes; digits may depend on it.
     """
 
     files: tuple[InputFile, ...]
     settings: SourceSettings
     bundle: str
     recall: float | None = None
+    device: str = "cpu"
 
     def parts(self) -> Iterator[InputPart]:
         """The input, part by part."""
@@ -84,6 +86,7 @@ class Plan:
             "version": __version__,
             "bundle": self.bundle,
             "screen": self.recall,
+            "device": self.device,
             "sentences a part": CHUNK,
             "reading": settings,
             # What they hold is checked part by part.
