@@ -41,7 +41,8 @@ class TorchSession:
     """
 
     def __init__(self, model: SentenceClassifier, device: torch.device, *, half: bool) -> None:
-        self.model = model.to(device)
+        # Its annotation in transformers takes no device.
+        self.model: SentenceClassifier = cast("Any", model).to(device)
         self.device = device
         self.half = half
 
