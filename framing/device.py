@@ -117,7 +117,12 @@ def device_labeller(
             f"{run}: expected {RUN.checkpoint}/ in it, since on {device} the torch model labels; "
             "name the run's folder in place of a bundle's, or label on the processor"
         )
-    session = TorchSession(load_classifier(checkpoint, "sdpa"), place, half=place.type != "cpu")
+    try:
+        model = load_classifier(checkpoint, "sdpa")
+    except ValueError:
+        # Such as DeBERTa, which transformers gives no other attention.
+        model = load_classifier(checkpoint)
+    session = TorchSession(model, place, half=place.type != "cpu")
     bundle = dataclasses.replace(bundle, session=cast("InferenceSession", session))
     return Labeller(bundle, TOKEN_BUDGET, recall)
 

@@ -153,6 +153,15 @@ def _join(
     return TokenizedSentence(tuple(joined.ids), _type_ids(joined, pair))
 
 
+def numbers_segments(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer numbers the segments of a pair.
+
+    An encoder whose tokenizer does not was pretrained on one segment, even where its table has
+    two.
+    """
+    return any(tokenizer.encode("a", "b").type_ids)
+
+
 def _type_ids(joined: Encoding, pair: bool) -> tuple[int, ...]:
     """The tokenizer's own, or where it does not number the segments of a pair, ours."""
     if not pair or any(joined.type_ids):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,11 @@ def embedder(folder: Path, bundle: Bundle) -> Callable[[Sequence[Sentence]], Flo
     def embed(sentences: Sequence[Sentence]) -> FloatArray:
         session = open_session(folder / BASELINE.encoder)
         tokens = tokenize(bundle.tokenizer, sentences, bundle.input_settings)
-        return run_graph(session, POOLED, tokens, bundle.settings)
+        # It has its own inputs: it pools whole inputs and knows no segments of a sentence.
+        inputs = tuple(node.name for node in session.get_inputs())
+        return run_graph(
+            session, POOLED, tokens, dataclasses.replace(bundle.settings, inputs=inputs)
+        )
 
     return embed
 

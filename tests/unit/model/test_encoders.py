@@ -1,0 +1,151 @@
+"""Encoders of many kinds: what each can do is known before training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from framing.codebook import Codebook
+from framing.config import EncoderConfig
+from framing.encoding import InputSettings, load_tokenizer, numbers_segments, pad, tokenize
+from framing.errors import ConfigError
+from framing.export import check_parity, export_graph
+from framing.model.classifier import SentenceClassifier, freeze_layers, new_classifier
+from framing.model.encoder import (
+    EXPORTED_KINDS,
+    attention_for,
+    check_shape,
+    encoder_shape,
+    find_encoder,
+    load_encoder,
+)
+from framing.records import Sentence
+from tests.tiny import save_tiny_encoder
+
+KINDS = ["bert", "roberta", "mpnet", "deberta-v2", "distilbert", "electra", "modernbert"]
+WORDS = ["a", "b", "c", "d"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("encoders")
+    found = {}
+    for kind in [*KINDS, "t5", "albert"]:
+        pairs = kind in {"bert", "electra"}
+        found[kind] = save_tiny_encoder(root / kind, WORDS, 8, kind, pairs=pairs)
+    return found
+
+
+def source(folder: Path, **fields: Any) -> tuple[EncoderConfig, Any]:
+    config = EncoderConfig(path=str(folder), **fields)
+    return config, find_encoder(config)
+
+
+def classifier(folder: Path, book: Codebook) -> SentenceClassifier:
+    _, found = source(folder)
+    tokenizer = load_tokenizer(str(folder / "tokenizer.json"))
+    return new_classifier(
+        load_encoder(found, "eager"),
+        book,
+        0.0,
+        pooling="log_mean_exp",
+        pair=True,
+        special=[0, 2, 3],
+        encoder_types=numbers_segments(tokenizer),
+    ).eval()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_sentence_is_told_from_its_context(
+    folders: dict[str, Path], kind: str, book: Codebook, tmp_path: Path
+) -> None:
+    folder = folders[kind]
+    model = classifier(folder, book)
+    tokenizer = load_tokenizer(str(folder / "tokenizer.json"))
+    (row,) = tokenize(
+        tokenizer, [Sentence("1", "c d", "d", previous="a b")], InputSettings(("previous",), 16)
+    )
+    assert sum(row.type_ids) == 3
+    batch = {name: torch.from_numpy(array) for name, array in pad([row], 0).items()}
+    with torch.no_grad():
+        own = model(**batch).logits
+        hidden = model._hidden(*batch.values())[:, -3:]
+        expected = torch.logsumexp(model.linear(hidden), dim=1) - torch.log(torch.tensor(3.0))
+    assert torch.allclose(own, expected, atol=1e-5)
+    inputs = export_graph(model, tmp_path / "model.onnx")
+    check_parity(model, tmp_path / "model.onnx", inputs)
+    assert kind in EXPORTED_KINDS
+
+
+def test_a_table_of_segments_that_the_tokenizer_does_not_number_is_not_used(
+    tmp_path: Path, book: Codebook
+) -> None:
+    model = classifier(save_tiny_encoder(tmp_path, WORDS, 8, pairs=False), book)
+    ids = torch.tensor([[2, 5, 3, 3, 6, 3]])
+    types = torch.tensor([[0, 0, 0, 0, 1, 1]])
+    with torch.no_grad():
+        hidden = model._hidden(ids, torch.ones_like(ids), types)
+        plain = model._hidden(ids, torch.ones_like(ids), torch.zeros_like(ids))
+    assert torch.equal(hidden, plain)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_computed_back_into_frozen_layers(
+    folders: dict[str, Path], kind: str, book: Codebook
+) -> None:
+    model = classifier(folders[kind], book)
+    freeze_layers(model, 1)
+    (layers,) = [m for m in model.encoder.modules() if isinstance(m, torch.nn.ModuleList)][:1]
+    states = []
+    layers[0].register_forward_hook(
+        lambda _, __, out: states.append(out[0] if isinstance(out, tuple) else out)
+    )
+    ids = torch.tensor([[2, 5, 3]])
+    model(ids, torch.ones_like(ids), torch.tensor([[0, 1, 1]])).logits.sum().backward()
+    assert not states[0].requires_grad
+    assert all(p.grad is None for p in layers[0].parameters())
+    assert any(p.grad is not None for p in layers[1].parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        ("t5", {}, "expected an encoder, found .*a t5 with a decoder"),
+        ("bert", {"freeze_layers": 2}, "expected less than the 2 layers"),
+        ("albert", {"freeze_layers": 1}, "expected less than the 1 layers"),
+        ("bert", {"max_length": 65}, "max_length: expected at most 64"),
+        ("roberta", {"max_length": 64}, "max_length: expected at most 63"),
+        ("mpnet", {"attention": "sdpa", "max_length": 32}, "a mpnet, has no sdpa in transformers"),
+    ],
+)
+def test_what_an_encoder_cannot_do(
+    folders: dict[str, Path], kind: str, fields: dict[str, Any], message: str
+) -> None:
+    config, found = source(folders[kind], **fields)
+    with pytest.raises(ConfigError, match=message):
+        check_shape(config, found, encoder_shape(found))
+
+
+def test_shapes(folders: dict[str, Path]) -> None:
+    shapes = {kind: encoder_shape(source(folders[kind])[1]) for kind in KINDS}
+    assert {kind for kind, shape in shapes.items() if not shape.sdpa} == {"mpnet", "deberta-v2"}
+    positions = {kind: shape.positions for kind, shape in shapes.items()}
+    assert (positions["bert"], positions["roberta"], positions["modernbert"]) == (64, 63, None)
+    assert {shape.layers for shape in shapes.values()} == {2}
+    _, found = source(folders["bert"])
+    counted = sum(p.numel() for p in load_encoder(found, "eager").parameters())
+    assert shapes["bert"].parameters == counted
+    long = EncoderConfig(max_length=300)
+    assert attention_for(long, "cpu", sdpa=shapes["mpnet"].sdpa) == "eager"
+
+
+def test_weights_in_half_precision_are_trained_in_single(tmp_path: Path) -> None:
+    from transformers import AutoModel
+
+    folder = save_tiny_encoder(tmp_path, WORDS, 8)
+    AutoModel.from_pretrained(folder).half().save_pretrained(folder)
+    _, found = source(folder)
+    assert {p.dtype for p in load_encoder(found, "eager").parameters()} == {torch.float32}
