@@ -249,6 +249,7 @@ def new_classifier(
             is empty then; None for one without.
         crossed: Whether n-grams are crossed with the first segment.
     """
+    names = logit_names(book)
     config = SentenceClassifierConfig(
         encoder=encoder.config.to_dict(),
         heads=[_head_entry(head) for head in book.heads],
@@ -259,9 +260,16 @@ def new_classifier(
         special=list(special or ()),
         pair=pair,
         crossed=crossed,
+        id2label=dict(enumerate(names)),
+        label2id={name: k for k, name in enumerate(names)},
     )
     config._attn_implementation = encoder.config._attn_implementation
     return SentenceClassifier(config, encoder)
+
+
+def logit_names(book: Codebook) -> list[str]:
+    """What each logit speaks for, such as ``frames=economy`` or ``stance.economy=supportive``."""
+    return [f"{head.name}={label}" for head in book.heads for label in head.labels]
 
 
 def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:

@@ -74,7 +74,9 @@ def front_matter(view: View) -> dict[str, Any]:
         "license": plain(facts.get("license", "")) or "unknown",
         "language": [plain(view.book.language)],
         "library_name": "framing",
+        # The Hub's name of the task. Its widget would run a pipeline that knows no heads.
         "pipeline_tag": "text-classification",
+        "inference": False,
         "tags": ["framing", "content-analysis", "sentence-classification", "onnx"],
     }
     base = facts.get("base_model") or facts.get("encoder", "")
@@ -182,6 +184,10 @@ def _how_to_use(view: View) -> Section:
                 (
                     "Each prediction holds every label's probability, the decided labels and "
                     "the hash of the bundle that made it.",
+                    f"The folder {RUN.checkpoint}/ loads in transformers once "
+                    "framing.model.classifier is imported (docs/training.md) and gives raw logits, "
+                    "named by id2label; calibration and thresholds stand in "
+                    f"{RUN.bundle}/. transformers has no pipeline for it.",
                 )
             ),
         ),

@@ -1,3 +1,5 @@
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from framing.model.encoder import (
     load_fast_tokenizer,
 )
 from framing.model.ngrams import ngram_rows
+from tests.conftest import ROOT
 from tests.tiny import save_tiny_encoder
 
 
@@ -95,6 +98,49 @@ def test_checkpoint_round_trip(model: SentenceClassifier, tmp_path: Path) -> Non
         found = again(ids, torch.ones_like(ids)).logits
         assert torch.allclose(found, model(ids, torch.ones_like(ids)).logits, atol=1e-6)
     assert again.config.heads == model.config.heads
+    assert again.config.id2label == model.config.id2label
+
+
+def test_logits_are_named_in_the_checkpoint(model: SentenceClassifier, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    stored = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert len(stored["id2label"]) == model.config.n_logits
+    assert stored["id2label"]["0"] == "topics=prices"
+    assert stored["id2label"]["3"] == "view.prices=bad"
+    assert stored["label2id"]["speaker=opposition"] == 9
+
+
+def test_the_documented_way_into_transformers(
+    model: SentenceClassifier,
+    encoder_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "runs" / "RUN" / "checkpoint"
+    model.save_pretrained(folder)
+    load_fast_tokenizer(find_encoder(EncoderConfig(path=str(encoder_folder)))).save_pretrained(
+        folder
+    )
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert "\nimport framing.model.classifier" in code
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/training.md", "exec"), {})
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == list(model.config.label2id)
+
+
+def test_checkpoints_without_names_of_logits_load(
+    model: SentenceClassifier, tmp_path: Path
+) -> None:
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    del stored["id2label"], stored["label2id"]
+    stored["encoder"]["_name_or_path"] = "/somewhere/else"
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    assert load_classifier(tmp_path).config.n_logits == model.config.n_logits
 
 
 def test_frozen_embeddings(model: SentenceClassifier) -> None:

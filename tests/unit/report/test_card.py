@@ -24,6 +24,7 @@ def test_front_matter_of_the_flagship(flagship: Scores) -> None:
     assert fields["language"] == ["en"]
     assert fields["library_name"] == "framing"
     assert fields["pipeline_tag"] == "text-classification"
+    assert fields["inference"] is False
     assert fields["base_model"] == "sentence-transformers/all-MiniLM-L6-v2"
     (index,) = fields["model-index"]
     assert index["name"] == flagship.run
@@ -112,4 +113,6 @@ def test_nasty_names_do_not_break_the_front_matter(flagship: Scores) -> None:
 
 
 def test_how_to_use_names_the_run(flagship: Scores) -> None:
-    assert f"    framing predict --model {flagship.run} article.txt" in render_card(flagship)
+    card = render_card(flagship)
+    assert f"    framing predict --model {flagship.run} article.txt" in card
+    assert "once framing.model.classifier is imported" in card
