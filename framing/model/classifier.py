@@ -250,8 +250,11 @@ def new_classifier(
         crossed: Whether n-grams are crossed with the first segment.
     """
     names = logit_names(book)
+    fields = encoder.config.to_dict()
+    # A path of the machine that trains, which a published checkpoint need not tell.
+    fields.pop("_name_or_path", None)
     config = SentenceClassifierConfig(
-        encoder=encoder.config.to_dict(),
+        encoder=fields,
         heads=[_head_entry(head) for head in book.heads],
         n_logits=book.n_logits,
         dropout=dropout,

@@ -40,6 +40,20 @@ class EncoderSource:
     revision: str | None
     local_only: bool
 
+    @property
+    def public_name(self) -> str:
+        """The name without the path of a folder on this machine."""
+        return Path(self.name).resolve().name if self._is_own_folder else self.name
+
+    @property
+    def base_model(self) -> str:
+        """What the Hub knows the encoder as, "" for a folder, whose origin is unknown."""
+        return "" if self._is_own_folder else self.name
+
+    @property
+    def _is_own_folder(self) -> bool:
+        return self.name != DEFAULT_NAME and Path(self.location).is_dir()
+
 
 def find_encoder(config: EncoderConfig) -> EncoderSource:
     """Find the encoder that a config names.

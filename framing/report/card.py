@@ -8,7 +8,7 @@ Facts that the card reads, all optional: ``license`` (an identifier that the Hub
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -79,14 +79,22 @@ def front_matter(view: View) -> dict[str, Any]:
         "inference": False,
         "tags": ["framing", "content-analysis", "sentence-classification", "onnx"],
     }
-    base = facts.get("base_model") or facts.get("encoder", "")
-    if _HUB_NAME.match(base):
+    if base := _base_model(facts):
         fields["base_model"] = base
     results = [_result(view, variable) for variable in view.book.variables]
     results = [result for result in results if result["metrics"]]
     if results:
         fields["model-index"] = [{"name": plain(view.scores.run), "results": results}]
     return fields
+
+
+def _base_model(facts: Mapping[str, str]) -> str:
+    """The encoder's name on the Hub, "" where it has none."""
+    if "base_model" in facts:
+        # Old models of the Hub have no owner, such as roberta-base.
+        return plain(facts["base_model"])
+    encoder = facts.get("encoder", "")
+    return encoder if _HUB_NAME.match(encoder) else ""
 
 
 def _result(view: View, variable: Variable) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from framing.cli.main import main
 from framing.codebook import Codebook
 from framing.evaluation import schema
 from framing.evaluation.seeds import read_seed_summary
+from tests.conftest import ROOT
 from tests.integration.conftest import make_study
 
 
@@ -40,6 +41,22 @@ def test_run_folder_is_complete(run_folder: Path) -> None:
         assert (run_folder / name).is_dir(), name
     assert not (run_folder / RUN.trainer).exists()
     check_manifest(run_folder, RUN.manifest)
+
+
+def test_no_file_but_the_config_tells_where_a_run_was_made(study: Path, run_folder: Path) -> None:
+    here = [str(path).encode() for path in (study, ROOT)]
+    telling = {
+        path.relative_to(run_folder.resolve()).as_posix()
+        for path in run_folder.resolve().rglob("*")
+        if path.is_file() and any(place in path.read_bytes() for place in here)
+    }
+    assert telling == {RUN.config}
+
+
+def test_a_folder_as_encoder_is_named_by_its_last_part(run_folder: Path) -> None:
+    record = read_json(run_folder / RUN.record)
+    assert (record["encoder"], record["base_model"]) == ("encoder", "")
+    assert "base_model" not in (run_folder / RUN.card).read_text(encoding="utf-8")
 
 
 def test_the_model_learns_what_the_words_say(run_folder: Path) -> None:

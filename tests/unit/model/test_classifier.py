@@ -110,6 +110,28 @@ def test_logits_are_named_in_the_checkpoint(model: SentenceClassifier, tmp_path:
     assert stored["label2id"]["speaker=opposition"] == 9
 
 
+def test_names_that_may_be_published(encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(path: str) -> tuple[str, str]:
+        source = find_encoder(EncoderConfig(path=path))
+        return source.public_name, source.base_model
+
+    monkeypatch.chdir(encoder_folder.parent.parent)
+    relative = str(encoder_folder.relative_to(encoder_folder.parent.parent))
+    assert names("default") == (DEFAULT_NAME, DEFAULT_NAME)
+    assert names("owner/name") == ("owner/name", "owner/name")
+    assert "/" in relative
+    for folder in (str(encoder_folder), relative):
+        assert names(folder) == (encoder_folder.name, "")
+
+
+def test_a_checkpoint_tells_no_path(
+    model: SentenceClassifier, encoder_folder: Path, tmp_path: Path
+) -> None:
+    assert model.encoder.config._name_or_path == str(encoder_folder)
+    model.save_pretrained(tmp_path)
+    assert str(encoder_folder) not in (tmp_path / "config.json").read_text(encoding="utf-8")
+
+
 def test_the_documented_way_into_transformers(
     model: SentenceClassifier,
     encoder_folder: Path,

@@ -80,6 +80,12 @@ def test_other_encoders_are_no_base_model(flagship: Scores, encoder: str) -> Non
     assert "base_model" not in fields
 
 
+@pytest.mark.parametrize("name", ["roberta-base", "owner/name"])
+def test_base_models_that_are_named(flagship: Scores, name: str) -> None:
+    facts = {"encoder": "another", "base_model": name}
+    assert front_matter(render_card(replace(flagship, facts=facts)))["base_model"] == name
+
+
 def test_facts_of_the_card(flagship: Scores) -> None:
     facts = {
         "license": "cc-by-4.0",
