@@ -1,6 +1,7 @@
 """A researcher's way: a CSV with three coders and a codebook -> run -> report -> predictions."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ def test_a_folder_as_encoder_is_named_by_its_last_part(run_folder: Path) -> None
     record = read_json(run_folder / RUN.record)
     assert (record["encoder"], record["base_model"]) == ("encoder", "")
     assert "base_model" not in (run_folder / RUN.card).read_text(encoding="utf-8")
+
+
+def test_runs_of_earlier_versions_tell_no_path_in_cards(
+    study: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    old = shutil.copytree(run_folder, tmp_path / "old")
+    record = read_json(old / RUN.record)
+    del record["base_model"]
+    (old / RUN.record).write_text(json.dumps(record | {"encoder": "/home/me/enc"}))
+    out = tmp_path / "new"
+    arguments = ["evaluate", "--model", str(old), "--data", str(study / "new.csv")]
+    assert main([*arguments, "--out", str(out)]) == 0
+    assert scores(out).facts["encoder"] == "enc"
 
 
 def test_the_model_learns_what_the_words_say(run_folder: Path) -> None:
