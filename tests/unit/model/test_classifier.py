@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import XLMRobertaConfig
 
 from framing.codebook import Codebook
 from framing.config import EncoderConfig
@@ -26,6 +27,7 @@ from framing.model.classifier import (
 from framing.model.encoder import (
     DEFAULT_NAME,
     attention_for,
+    check_size,
     find_encoder,
     language_warning,
     load_encoder,
@@ -108,6 +110,23 @@ def test_logits_are_named_in_the_checkpoint(model: SentenceClassifier, tmp_path:
     assert stored["id2label"]["0"] == "topics=prices"
     assert stored["id2label"]["3"] == "view.prices=bad"
     assert stored["label2id"]["speaker=opposition"] == 9
+
+
+def test_an_encoder_too_large_for_a_graph_is_refused(tmp_path: Path) -> None:
+    config = XLMRobertaConfig(
+        vocab_size=250002,
+        hidden_size=1024,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        intermediate_size=4096,
+    )
+    config.save_pretrained(tmp_path)
+    source = find_encoder(EncoderConfig(path=str(tmp_path)))
+    with pytest.raises(ConfigError, match=r"at most 2\.0 GB of float32 weights, found 2\.2 GB"):
+        check_size(source)
+    config.num_hidden_layers = 12
+    config.save_pretrained(tmp_path)
+    check_size(source)
 
 
 def test_names_that_may_be_published(encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
