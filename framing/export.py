@@ -48,6 +48,7 @@ def export_graph(
     Returns:
         Names of the graph's inputs.
     """
+    import onnx
     import torch
 
     names = ["input_ids", "attention_mask"]
@@ -60,17 +61,20 @@ def export_graph(
     values = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
     with _quiet(), atomic_path(path) as temporary:
-        torch.onnx.export(
+        program: Any = torch.onnx.export(
             _Exported(model, output),
             tuple(values[name] for name in names),
-            str(temporary),
             input_names=names,
             output_names=[output],
             dynamic_shapes={"inputs": tuple(axes for _ in names)},
             opset_version=_OPSET,
             dynamo=True,
-            external_data=False,
         )
+        # Traces of the export, with paths of this machine, are nothing to publish.
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()
+        # The program's own `save` parts graph and weights from 1.5 GB on.
+        onnx.save(program.model_proto, str(temporary))
     return tuple(names)
 
 

@@ -1,4 +1,4 @@
-"""int8 weights for an exported graph: a quarter of the size, and faster on every CPU.
+"""int8 weights for an exported graph: down to a quarter of the size, and faster on every CPU.
 
 Matrix products get weights of one scale an output channel and activations of one scale a tensor,
 fixed beforehand from example sentences: with scales taken from each batch, what a sentence is
@@ -10,6 +10,7 @@ which loses next to nothing.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,24 @@ def _own_matrices(model: Any) -> dict[str, Any]:
         for t in model.graph.initializer
         if len(t.dims) == 2 and t.data_type == _FLOAT and uses[t.name] == 1
     }
+
+
+def float_share(path: Path) -> float:
+    """Which share of the numbers in a graph's matrices is float32.
+
+    Matrices that several nodes use stay so, such as those of layers that share their weights.
+
+    Args:
+        path: Of the graph.
+    """
+    import onnx
+
+    sizes: Counter[bool] = Counter()
+    for t in onnx.load(str(path)).graph.initializer:
+        # A column is a scale, a vector a bias: neither is a matrix left alone.
+        if len(t.dims) == 2 and t.dims[1] > 1:
+            sizes[t.data_type == _FLOAT] += math.prod(t.dims)
+    return sizes[True] / max(sizes.total(), 1)
 
 
 def quantize_products(model: Any, ranges: Mapping[str, Range]) -> None:

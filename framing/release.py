@@ -42,7 +42,7 @@ from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
 from framing.metrics import count, f1, macro
 from framing.metrics.counts import Counts
 from framing.model.finetune import Examples, model_logits
-from framing.quantize import Feeds, quantize_graph
+from framing.quantize import Feeds, float_share, quantize_graph
 from framing.records import Annotation
 from framing.study import load_study
 from framing.train import Stage, examples, hide_loading_bars
@@ -53,6 +53,8 @@ MOST_LOST = 0.5
 #: Training sentences that fix the scales of activations, and the tokens of a batch of them.
 CALIBRATION_SENTENCES = 512
 CALIBRATION_TOKENS = 1024
+#: Share of weights that stay float32 in an int8 bundle, above which it is told.
+FLOAT_SHARE_TOLD = 0.1
 
 Say = Callable[[str], None]
 
@@ -122,6 +124,7 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
             quantize_graph(
                 bundle.folder / BUNDLE.graph, temporary / BUNDLE.graph, _batches(stage, bundle)
             )
+            tell_float_share(temporary / BUNDLE.graph, say)
             optimize_graph(temporary / BUNDLE.graph)
         say(f"{out}: parity with the torch model")
         session = open_session(temporary / BUNDLE.graph)
@@ -137,6 +140,17 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
         write_text(temporary / BUNDLE.settings, settings.to_json())
         write_manifest(temporary, BUNDLE.manifest)
     return parity
+
+
+def tell_float_share(graph: Path, say: Say) -> None:
+    """Say how much of an int8 graph is none, where that is more than `FLOAT_SHARE_TOLD`."""
+    share = float_share(graph)
+    if share > FLOAT_SHARE_TOLD:
+        say(
+            f"note: {100 * share:.0f}% of the weights stay float32 (matrices that the encoder uses "
+            "in several places, or in other operations than plain products; small tables), so the "
+            "bundle is more than a quarter of the size"
+        )
 
 
 def optimize_graph(path: Path) -> None:

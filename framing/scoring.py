@@ -190,7 +190,8 @@ def _facts(record: dict[str, Any], origin: str) -> dict[str, str]:
     """What a report says of the training and the scored data, as text; unknown facts are out."""
     training = record["training"]
     known = {
-        "encoder": record["encoder"],
+        "encoder": _encoder_name(record["encoder"]),
+        "base_model": record.get("base_model", ""),
         "training_data": _training_data(record),
         "data_origin": origin,
         "license": record["licence"],
@@ -205,6 +206,11 @@ def _facts(record: dict[str, Any], origin: str) -> dict[str, str]:
         "versions": ", ".join(f"{name} {v}" for name, v in record["versions"].items()),
     }
     return {name: text for name, text in known.items() if text}
+
+
+def _encoder_name(recorded: str) -> str:
+    """The encoder as it may be published: earlier records hold a folder's whole path."""
+    return Path(recorded).name if Path(recorded).is_absolute() else recorded
 
 
 def _training_data(record: dict[str, Any]) -> str:

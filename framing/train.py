@@ -349,7 +349,7 @@ def fine_tune(stage: Stage) -> bool:
     )
     if not outcome.is_main_process:
         return False
-    _write_record(stage, outcome, source.name, n_train)
+    _write_record(stage, outcome, source, n_train)
     temporary = stage.folder / RUN.trainer / RUN.checkpoint
     model.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
@@ -422,13 +422,14 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
     return Examples(tokens, gold, targets, factors, documents)
 
 
-def _write_record(stage: Stage, outcome: Outcome, encoder: str, n_train: int) -> None:
+def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_train: int) -> None:
     write_json(
         stage.folder / RUN.record,
         {
             "name": stage.config.name,
             "seed": stage.seed,
-            "encoder": encoder,
+            "encoder": encoder.public_name,
+            "base_model": encoder.base_model,
             "training": dataclasses.asdict(outcome),
             "train_sentences": n_train,
             "versions": versions(),

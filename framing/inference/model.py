@@ -144,6 +144,11 @@ def prediction_columns(predictions: Sequence[Prediction], book: Codebook) -> dic
 
 
 def _sentences(data: Any) -> Iterator[Sentence]:
+    if _package(data) == "datasets" and isinstance(data, Mapping):
+        raise DataError(
+            f"label: expected one data set, found a {type(data).__name__} with the splits "
+            f"{', '.join(map(str, data))}; pass one split, such as data[{next(iter(data), '')!r}]"
+        )
     if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
         raise DataError(
             f"label: expected a list of texts or a data frame, found {type(data).__name__}; for "
@@ -155,9 +160,22 @@ def _sentences(data: Any) -> Iterator[Sentence]:
         elif isinstance(item, str) and item.strip():
             yield Sentence(str(number), item, str(number))
         else:
-            raise DataError(f"label: text {number}: expected a text, found {item!r}")
+            raise DataError(f"label: text {number}: expected a text, found {_found(item)}")
 
 
+def _found(item: object) -> str:
+    """What stands in the place of a text, and for rows how to pass their texts."""
+    if not isinstance(item, Mapping):
+        return repr(item)
+    column = next((name for name in TEXT_COLUMNS if name in item), "text")
+    return (
+        f"a row with the columns {', '.join(map(str, item))}; pass the texts alone "
+        f"(model.label(row[{column!r}] for row in data)) or a data frame"
+    )
+
+
+#: What the column of the text is called where none is named.
+TEXT_COLUMNS = ("text", "sentence")
 #: Package -> its class of data frames. They are told by name, so that none need be imported.
 _FRAMES = {"pandas": "DataFrame", "polars": "DataFrame", "datasets": "Dataset"}
 

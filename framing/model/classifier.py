@@ -257,8 +257,12 @@ def new_classifier(
         encoder_types: Whether the encoder was pretrained on pairs whose segments its tokenizer
             numbers (`framing.encoding.numbers_segments`).
     """
+    names = logit_names(book)
+    fields = encoder.config.to_dict()
+    # A path of the machine that trains, which a published checkpoint need not tell.
+    fields.pop("_name_or_path", None)
     config = SentenceClassifierConfig(
-        encoder=encoder.config.to_dict(),
+        encoder=fields,
         heads=[_head_entry(head) for head in book.heads],
         n_logits=book.n_logits,
         dropout=dropout,
@@ -268,9 +272,16 @@ def new_classifier(
         pair=pair,
         crossed=crossed,
         encoder_types=encoder_types,
+        id2label=dict(enumerate(names)),
+        label2id={name: k for k, name in enumerate(names)},
     )
     config._attn_implementation = encoder.config._attn_implementation
     return SentenceClassifier(config, encoder)
+
+
+def logit_names(book: Codebook) -> list[str]:
+    """What each logit speaks for, such as ``frames=economy`` or ``stance.economy=supportive``."""
+    return [f"{head.name}={label}" for head in book.heads for label in head.labels]
 
 
 def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:

@@ -39,6 +39,9 @@ EXPORTED_KINDS = frozenset(
     }
 )
 
+#: A graph is one protobuf, of at most 2 GiB; the rest is for its nodes and the n-gram table.
+MOST_BYTES = 2**31 - 2**27
+
 #: Longest sequence for which eager attention was measured faster than SDPA on CPU.
 EAGER_UP_TO = 256
 
@@ -58,6 +61,20 @@ class EncoderSource:
     name: str
     revision: str | None
     local_only: bool
+
+    @property
+    def public_name(self) -> str:
+        """The name without the path of a folder on this machine."""
+        return Path(self.name).resolve().name if self._is_own_folder else self.name
+
+    @property
+    def base_model(self) -> str:
+        """What the Hub knows the encoder as, "" for a folder, whose origin is unknown."""
+        return "" if self._is_own_folder else self.name
+
+    @property
+    def _is_own_folder(self) -> bool:
+        return self.name != DEFAULT_NAME and Path(self.location).is_dir()
 
 
 def find_encoder(config: EncoderConfig) -> EncoderSource:
@@ -196,6 +213,13 @@ def check_shape(config: EncoderConfig, source: EncoderSource, shape: EncoderShap
         raise ConfigError(
             f"encoder.attention: {source.name!r}, a {shape.kind}, has no sdpa in transformers; "
             "take eager or leave it out"
+        )
+    size = 4 * shape.parameters
+    if size > MOST_BYTES:
+        raise ConfigError(
+            f"encoder {source.name!r}: expected at most {MOST_BYTES / 1e9:.1f} GB of float32 "
+            f"weights, found {size / 1e9:.1f} GB; an ONNX graph holds no more than 2 GB, so choose "
+            "a smaller encoder, such as the base size of the same family"
         )
 
 

@@ -8,7 +8,7 @@ Facts that the card reads, all optional: ``license`` (an identifier that the Hub
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -74,17 +74,27 @@ def front_matter(view: View) -> dict[str, Any]:
         "license": plain(facts.get("license", "")) or "unknown",
         "language": [plain(view.book.language)],
         "library_name": "framing",
+        # The Hub's name of the task. Its widget would run a pipeline that knows no heads.
         "pipeline_tag": "text-classification",
+        "inference": False,
         "tags": ["framing", "content-analysis", "sentence-classification", "onnx"],
     }
-    base = facts.get("base_model") or facts.get("encoder", "")
-    if _HUB_NAME.match(base):
+    if base := _base_model(facts):
         fields["base_model"] = base
     results = [_result(view, variable) for variable in view.book.variables]
     results = [result for result in results if result["metrics"]]
     if results:
         fields["model-index"] = [{"name": plain(view.scores.run), "results": results}]
     return fields
+
+
+def _base_model(facts: Mapping[str, str]) -> str:
+    """The encoder's name on the Hub, "" where it has none."""
+    if "base_model" in facts:
+        # Old models of the Hub have no owner, such as roberta-base.
+        return plain(facts["base_model"])
+    encoder = facts.get("encoder", "")
+    return encoder if _HUB_NAME.match(encoder) else ""
 
 
 def _result(view: View, variable: Variable) -> dict[str, Any]:
@@ -182,6 +192,10 @@ def _how_to_use(view: View) -> Section:
                 (
                     "Each prediction holds every label's probability, the decided labels and "
                     "the hash of the bundle that made it.",
+                    f"The folder {RUN.checkpoint}/ loads in transformers once "
+                    "framing.model.classifier is imported (docs/training.md) and gives raw logits, "
+                    "named by id2label; calibration and thresholds stand in "
+                    f"{RUN.bundle}/. transformers has no pipeline for it.",
                 )
             ),
         ),

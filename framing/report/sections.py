@@ -281,7 +281,9 @@ def _leakage_items(view: View) -> Iterator[tuple[str, str]]:
 
 def _provenance(view: View) -> Section:
     scores = view.scores
-    facts = ((titled(k), plain(v)) for k, v in scores.facts.items() if not k.startswith("warning"))
+    # The card's base model is the encoder again, as the Hub knows it.
+    told = {k: v for k, v in scores.facts.items() if k != "base_model"}
+    facts = ((titled(k), plain(v)) for k, v in told.items() if not k.startswith("warning"))
     hashes = (
         ("Run", plain(scores.run)),
         ("Bundle", plain(scores.bundle)),

@@ -63,6 +63,16 @@ def test_the_bundle_says_what_it_loses(bundle: Path, run_folder: Path) -> None:
     assert (bundle / BUNDLE.graph).read_bytes() != graph.read_bytes()
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.37, True), (0.05, False)])
+def test_much_that_stays_float32_is_told(
+    share: float, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "float_share", lambda path: share)
+    said: list[str] = []
+    release.tell_float_share(tmp_path, said.append)
+    assert ["37% of the weights stay float32" in line for line in said] == [True] * told
+
+
 def test_int8_graphs_are_stored_fused(bundle: Path) -> None:
     fused, before = (
         [node.op_type for node in onnx.load(path).graph.node]

@@ -1,6 +1,7 @@
 """A researcher's way: a CSV with three coders and a codebook -> run -> report -> predictions."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from framing.cli.main import main
 from framing.codebook import Codebook
 from framing.evaluation import schema
 from framing.evaluation.seeds import read_seed_summary
+from tests.conftest import ROOT
 from tests.integration.conftest import make_study
 
 
@@ -40,6 +42,35 @@ def test_run_folder_is_complete(run_folder: Path) -> None:
         assert (run_folder / name).is_dir(), name
     assert not (run_folder / RUN.trainer).exists()
     check_manifest(run_folder, RUN.manifest)
+
+
+def test_no_file_but_the_config_tells_where_a_run_was_made(study: Path, run_folder: Path) -> None:
+    here = [str(path).encode() for path in (study, ROOT)]
+    telling = {
+        path.relative_to(run_folder.resolve()).as_posix()
+        for path in run_folder.resolve().rglob("*")
+        if path.is_file() and any(place in path.read_bytes() for place in here)
+    }
+    assert telling == {RUN.config}
+
+
+def test_a_folder_as_encoder_is_named_by_its_last_part(run_folder: Path) -> None:
+    record = read_json(run_folder / RUN.record)
+    assert (record["encoder"], record["base_model"]) == ("encoder", "")
+    assert "base_model" not in (run_folder / RUN.card).read_text(encoding="utf-8")
+
+
+def test_runs_of_earlier_versions_tell_no_path_in_cards(
+    study: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    old = shutil.copytree(run_folder, tmp_path / "old")
+    record = read_json(old / RUN.record)
+    del record["base_model"]
+    (old / RUN.record).write_text(json.dumps(record | {"encoder": "/home/me/enc"}))
+    out = tmp_path / "new"
+    arguments = ["evaluate", "--model", str(old), "--data", str(study / "new.csv")]
+    assert main([*arguments, "--out", str(out)]) == 0
+    assert scores(out).facts["encoder"] == "enc"
 
 
 def test_the_model_learns_what_the_words_say(run_folder: Path) -> None:

@@ -78,6 +78,12 @@ def test_datasets(model: Model) -> None:
     assert found.column_names[:6] == ["text", *ADDED]
     assert list(found["topics"]) == [["prices"], [], ["jobs"]]
     assert model.label(data["text"]) == model.label(TEXTS)
+    with pytest.raises(DataError, match=r"found a DatasetDict with the splits a, b; pass one spl"):
+        model.label(datasets.DatasetDict({"a": data, "b": data}))
+    rows = data.to_iterable_dataset()
+    with pytest.raises(DataError, match=r"text 0: .* a row with the columns text; pass the texts"):
+        model.label(rows)
+    assert model.label(row["text"] for row in rows) == model.label(TEXTS)
 
 
 UNLABELLED = ["The weather was fine.", "So be it."]

@@ -1,9 +1,12 @@
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from transformers import XLMRobertaConfig
 
 from framing.codebook import Codebook
 from framing.config import EncoderConfig
@@ -24,12 +27,15 @@ from framing.model.classifier import (
 from framing.model.encoder import (
     DEFAULT_NAME,
     attention_for,
+    check_shape,
+    encoder_shape,
     find_encoder,
     language_warning,
     load_encoder,
     load_fast_tokenizer,
 )
 from framing.model.ngrams import ngram_rows
+from tests.conftest import ROOT
 from tests.tiny import save_tiny_encoder
 
 
@@ -95,6 +101,89 @@ def test_checkpoint_round_trip(model: SentenceClassifier, tmp_path: Path) -> Non
         found = again(ids, torch.ones_like(ids)).logits
         assert torch.allclose(found, model(ids, torch.ones_like(ids)).logits, atol=1e-6)
     assert again.config.heads == model.config.heads
+    assert again.config.id2label == model.config.id2label
+
+
+def test_logits_are_named_in_the_checkpoint(model: SentenceClassifier, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    stored = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert len(stored["id2label"]) == model.config.n_logits
+    assert stored["id2label"]["0"] == "topics=prices"
+    assert stored["id2label"]["3"] == "view.prices=bad"
+    assert stored["label2id"]["speaker=opposition"] == 9
+
+
+def test_an_encoder_too_large_for_a_graph_is_refused(tmp_path: Path) -> None:
+    config = XLMRobertaConfig(
+        vocab_size=250002,
+        hidden_size=1024,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        intermediate_size=4096,
+    )
+    config.save_pretrained(tmp_path)
+    encoder = EncoderConfig(path=str(tmp_path))
+    source = find_encoder(encoder)
+    with pytest.raises(ConfigError, match=r"at most 2\.0 GB of float32 weights, found 2\.2 GB"):
+        check_shape(encoder, source, encoder_shape(source))
+    config.num_hidden_layers = 12
+    config.save_pretrained(tmp_path)
+    check_shape(encoder, source, encoder_shape(source))
+
+
+def test_names_that_may_be_published(encoder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(path: str) -> tuple[str, str]:
+        source = find_encoder(EncoderConfig(path=path))
+        return source.public_name, source.base_model
+
+    monkeypatch.chdir(encoder_folder.parent.parent)
+    relative = str(encoder_folder.relative_to(encoder_folder.parent.parent))
+    assert names("default") == (DEFAULT_NAME, DEFAULT_NAME)
+    assert names("owner/name") == ("owner/name", "owner/name")
+    assert "/" in relative
+    for folder in (str(encoder_folder), relative):
+        assert names(folder) == (encoder_folder.name, "")
+
+
+def test_a_checkpoint_tells_no_path(
+    model: SentenceClassifier, encoder_folder: Path, tmp_path: Path
+) -> None:
+    assert model.encoder.config._name_or_path == str(encoder_folder)
+    model.save_pretrained(tmp_path)
+    assert str(encoder_folder) not in (tmp_path / "config.json").read_text(encoding="utf-8")
+
+
+def test_the_documented_way_into_transformers(
+    model: SentenceClassifier,
+    encoder_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "runs" / "RUN" / "checkpoint"
+    model.save_pretrained(folder)
+    load_fast_tokenizer(find_encoder(EncoderConfig(path=str(encoder_folder)))).save_pretrained(
+        folder
+    )
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert "\nimport framing.model.classifier" in code
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/training.md", "exec"), {})
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == list(model.config.label2id)
+
+
+def test_checkpoints_without_names_of_logits_load(
+    model: SentenceClassifier, tmp_path: Path
+) -> None:
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    del stored["id2label"], stored["label2id"]
+    stored["encoder"]["_name_or_path"] = "/somewhere/else"
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    assert load_classifier(tmp_path).config.n_logits == model.config.n_logits
 
 
 def test_frozen_embeddings(model: SentenceClassifier) -> None:

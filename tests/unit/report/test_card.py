@@ -24,6 +24,7 @@ def test_front_matter_of_the_flagship(flagship: Scores) -> None:
     assert fields["language"] == ["en"]
     assert fields["library_name"] == "framing"
     assert fields["pipeline_tag"] == "text-classification"
+    assert fields["inference"] is False
     assert fields["base_model"] == "sentence-transformers/all-MiniLM-L6-v2"
     (index,) = fields["model-index"]
     assert index["name"] == flagship.run
@@ -79,6 +80,12 @@ def test_other_encoders_are_no_base_model(flagship: Scores, encoder: str) -> Non
     assert "base_model" not in fields
 
 
+@pytest.mark.parametrize("name", ["roberta-base", "owner/name"])
+def test_base_models_that_are_named(flagship: Scores, name: str) -> None:
+    facts = {"encoder": "another", "base_model": name}
+    assert front_matter(render_card(replace(flagship, facts=facts)))["base_model"] == name
+
+
 def test_facts_of_the_card(flagship: Scores) -> None:
     facts = {
         "license": "cc-by-4.0",
@@ -112,4 +119,6 @@ def test_nasty_names_do_not_break_the_front_matter(flagship: Scores) -> None:
 
 
 def test_how_to_use_names_the_run(flagship: Scores) -> None:
-    assert f"    framing predict --model {flagship.run} article.txt" in render_card(flagship)
+    card = render_card(flagship)
+    assert f"    framing predict --model {flagship.run} article.txt" in card
+    assert "once framing.model.classifier is imported" in card
