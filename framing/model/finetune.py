@@ -230,7 +230,8 @@ def last_checkpoint(folder: Path) -> str | None:
         try:
             json.loads(state.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            shutil.rmtree(path)
+            # Another process of a torchrun may be removing it too.
+            shutil.rmtree(path, ignore_errors=True)
         else:
             return str(path)
     return None
