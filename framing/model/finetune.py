@@ -282,10 +282,8 @@ def training_arguments(
     from transformers import TrainingArguments
 
     training = config.training
-    steps_an_epoch = math.ceil(n_sentences / (training.batch_size * training.accumulate))
-    every = max(1, math.ceil(steps_an_epoch / (training.evaluations or _CHECKPOINTS)))
     evaluates = training.evaluations > 0
-    return TrainingArguments(
+    arguments = TrainingArguments(
         # Absolute, so that a run continued from another folder finds its best checkpoint.
         output_dir=str(folder.resolve()),
         num_train_epochs=training.epochs,
@@ -303,19 +301,30 @@ def training_arguments(
         data_seed=seed,
         label_names=["labels", "label_weights"],
         eval_strategy="steps" if evaluates else "no",
-        eval_steps=every,
         save_strategy="steps",
-        save_steps=every,
         save_total_limit=2,
         load_best_model_at_end=evaluates,
         metric_for_best_model="score" if evaluates else None,
         greater_is_better=True,
         logging_strategy="steps",
-        logging_steps=every,
         report_to=list(training.report_to) or "none",
         run_name=f"{config.name}-s{seed}",
         dataloader_pin_memory=False,
     )
+    every = _steps_between(arguments, n_sentences, training.evaluations or _CHECKPOINTS)
+    arguments.eval_steps = arguments.save_steps = arguments.logging_steps = every
+    return arguments
+
+
+def _steps_between(arguments: TrainingArguments, n_sentences: int, times: int) -> int:
+    """Optimiser steps between what happens so many times in an epoch.
+
+    Only the arguments know the processes of a torchrun and the GPUs of this one: a step takes a
+    batch from each.
+    """
+    a_step: int = arguments.train_batch_size * arguments.world_size
+    steps_an_epoch = math.ceil(n_sentences / (a_step * arguments.gradient_accumulation_steps))
+    return max(1, math.ceil(steps_an_epoch / times))
 
 
 def device_type() -> str:
