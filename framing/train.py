@@ -432,7 +432,7 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: str, n_train: int) ->
             "added": [
                 {
                     "name": added.corpus.name,
-                    "sentences": len(added.corpus.sentences),
+                    "sentences": len(stage.study.used_of(added)),
                     "weight": added.weight,
                 }
                 for added in stage.study.added
