@@ -30,6 +30,10 @@ BASELINES: tuple[BaselineName, ...] = (
 ContextPart = Literal["target", "title", "previous"]
 
 
+#: On a loss.
+Factor = Annotated[float, Field(ge=0)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
@@ -109,8 +113,11 @@ class DataConfig(_Section):
     """Test only on sentences whose field has one of these values, and train without any of them."""
     train_where: dict[str, tuple[str, ...]] = {}
     """Train only on sentences whose metadata field has one of these values."""
-    train_weights: dict[str, dict[str, float]] = {}
-    """Metadata field -> value -> factor on the loss of those sentences (1 where not named)."""
+    train_weights: dict[str, dict[str, Factor]] = {}
+    """Metadata field -> value -> factor on the loss of those sentences (1 where not named).
+
+    With 0 nothing is learnt of them. Scores on the development split do not depend on it.
+    """
     add: tuple[AddedConfig, ...] = ()
     """Further coded sentences for training alone, such as your own beside a bundled corpus."""
 
@@ -214,8 +221,8 @@ class TrainingConfig(_Section):
     """Begin with a linear layer fitted to the encoder's states; needs `encoder.pooling: mean`."""
     class_weighting: float = Field(default=0.0, ge=0, le=1)
     """Exponent of the inverse class frequency: 0 no weighting, 1 balanced."""
-    variable_weights: dict[str, float] = {}
-    """Variable -> factor on its loss (1 where not named)."""
+    variable_weights: dict[str, Factor] = {}
+    """Variable -> factor on its loss (1 where not named; with 0 it is not learnt)."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """auto: bfloat16 where the processor has instructions for it."""
     report_to: tuple[str, ...] = ()

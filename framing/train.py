@@ -190,8 +190,8 @@ def check(config: RunConfig, study: Study) -> None:
     _check_metadata(config, study)
     _check_encoder(config, study)
     sentences = study.training_sentences(config.data)
-    study.training_factors(sentences, config.data)
-    _check_coded(study, sentences)
+    factors = study.training_factors(sentences, config.data)
+    _check_coded(study, [s for s, factor in zip(sentences, factors, strict=True) if factor > 0])
 
 
 def _check_encoder(config: RunConfig, study: Study) -> None:
@@ -243,8 +243,9 @@ def _check_coded(study: Study, sentences: Sequence[Sentence]) -> None:
             fields = ", ".join(sorted({name for s in sentences for name in s.metadata}))
             raise DataError(
                 f"{study.corpus.name}: variable {variable.id!r} is coded in no training sentence; "
-                "check the name of its column, or take it out of the codebook. Columns that hold "
-                f"no variable: {fields or '(none)'}"
+                "check the name of its column and data.train_weights (0 leaves sentences out), "
+                "or take it out of the codebook. Columns that hold no variable: "
+                f"{fields or '(none)'}"
             )
 
 
@@ -406,7 +407,10 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.no_truncation()
-    factors = study.training_factors(sentences, config.data)
+    # A sentence whose factor is 0 is not learnt from, but scored like any other.
+    factors = np.ones(len(sentences))
+    if split == "train":
+        factors = study.training_factors(sentences, config.data)
     if split == "train" and config.training.join_hyphens:
         rng = np.random.default_rng(stage.seed)
         sentences = with_joined_hyphens(sentences, config.training.join_hyphens, rng)

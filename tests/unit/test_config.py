@@ -78,6 +78,14 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
             "`patience` waits for evaluations; set `evaluations` to 1 or more",
         ),
         (MINIMAL + "decisions: {prevalence: {frames: {a: 1.0}}}", "less than 1; found 1.0"),
+        (
+            MINIMAL + "training: {variable_weights: {frames: -2}}",
+            "variable_weights.frames: Input should be greater than or equal to 0; found -2",
+        ),
+        (
+            "name: a\ndata: {corpus: x, train_weights: {source: {A: -1}}}",
+            "data.train_weights.source.A: Input should be greater than or equal to 0; found -1",
+        ),
         (MINIMAL + "seeds: [-1]", "greater than or equal to 0"),
         (MINIMAL + "training: {epochs: .inf}", "finite number"),
         (MINIMAL + "name: ../x", "String should match pattern"),

@@ -9,10 +9,12 @@ from framing.config import RunConfig, load_config
 from framing.data.bundled import load_bundled, load_bundled_splits
 from framing.data.splits import save_splits
 from framing.errors import ConfigError, DataError
+from framing.model.encoder import EncoderSource, load_fast_tokenizer
 from framing.model.finetune import Outcome
 from framing.study import Study, load_study
-from framing.train import Stage, _write_record
+from framing.train import Stage, _write_record, check, examples
 from tests.conftest import ROOT, SMALL_CODEBOOK
+from tests.tiny import save_tiny_encoder
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +207,21 @@ def test_added_sentences_that_nobody_coded(tmp_path: Path) -> None:
     (tmp_path / "take.txt").write_text("e1\n")
     with pytest.raises(DataError, match=r"added: of its 1 sentence none is coded"):
         small_study(tmp_path, "{}", rows, ", add: [{path: added, documents: take.txt}]")
+
+
+def test_a_factor_of_nought_keeps_the_development_score(tmp_path: Path) -> None:
+    rows = [f"s{k},d{k},It costs {k}.,{n},A,prices" for k, n in enumerate(("train", "dev", "test"))]
+    more = ", train_weights: {coder_note: {x: 0}}"
+    header = "id,doc_id,text,split,coder,topics,coder_note"
+    rows = [f"{row},x" for row in rows]
+    found = small_study(tmp_path, "{column: split}", rows, more, header)
+    config = load_config(tmp_path / "run.yaml", ["encoder.context=[]"])
+    encoder = save_tiny_encoder(tmp_path / "encoder", ["it", "costs"])
+    tokenizer = load_fast_tokenizer(EncoderSource(str(encoder), "tiny", None, True))
+    stage = Stage(config, found, 1, tmp_path / "run", print)
+    assert examples(stage, tokenizer, "train").factors.tolist() == [0]
+    assert examples(stage, tokenizer, "dev").factors.tolist() == [1]
+    # And a variable of which nothing is learnt is like one that nobody coded.
+    config = load_config(tmp_path / "run.yaml", [f"encoder.path={encoder}"])
+    with pytest.raises(DataError, match=r"'topics' is coded in no training .*train_weights"):
+        check(config, found)
