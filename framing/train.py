@@ -44,6 +44,7 @@ from framing.model.encoder import (
 from framing.model.finetune import (
     Examples,
     Outcome,
+    check_trackers,
     device_type,
     finetune,
     last_checkpoint,
@@ -178,7 +179,7 @@ def check(config: RunConfig, study: Study) -> None:
     """Find what would fail later, before a folder is made.
 
     Raises:
-        ConfigError: The config names what is not there.
+        ConfigError: The config names what is not there or not installed.
         DataError: A variable is coded nowhere.
     """
     known = [v.id for v in study.book.variables]
@@ -186,6 +187,7 @@ def check(config: RunConfig, study: Study) -> None:
         if name not in known:
             message = unknown_name("variable", name, known)
             raise ConfigError(f"training.variable_weights: {message}")
+    check_trackers(config.training.report_to)
     _check_prevalence(config, study)
     _check_metadata(config, study)
     _check_encoder(config, study)

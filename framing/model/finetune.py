@@ -17,6 +17,7 @@ from framing.arrays import FloatArray, LabelArray
 from framing.codebook import Codebook
 from framing.config import RunConfig, TrainingConfig
 from framing.encoding import TokenizedSentence
+from framing.errors import ConfigError, unknown_name
 from framing.metrics import average_precision, count, f1, macro
 from framing.model.dataset import (
     Collator,
@@ -325,6 +326,34 @@ def _steps_between(arguments: TrainingArguments, n_sentences: int, times: int) -
     a_step: int = arguments.train_batch_size * arguments.world_size
     steps_an_epoch = math.ceil(n_sentences / (a_step * arguments.gradient_accumulation_steps))
     return max(1, math.ceil(steps_an_epoch / times))
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Check that transformers can report to trackers.
+
+    Raises:
+        ConfigError: It does not know one of them, or one is not installed.
+    """
+    from transformers.integrations import integration_utils
+
+    if tuple(names) in ((), ("all",), ("none",)):
+        return
+    known = integration_utils.INTEGRATION_TO_CALLBACK
+    installed = set(integration_utils.get_available_reporting_integrations())
+    # transformers takes these two as well, but does not always list them.
+    if integration_utils.is_azureml_available():
+        installed.add("azure_ml")
+    if integration_utils.is_flytekit_available():
+        installed.add("flyte")
+    for name in names:
+        if name not in known:
+            message = unknown_name("tracker", name, sorted(known))
+            raise ConfigError(f"training.report_to: {message}")
+        if name not in installed:
+            raise ConfigError(
+                f"training.report_to: {name} is not installed; install it, or take it out. "
+                f"Installed: {', '.join(sorted(installed)) or '(none)'}"
+            )
 
 
 def device_type() -> str:
