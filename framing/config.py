@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from framing.encoding import CONTEXT_PARTS
 from framing.errors import ConfigError, all_problems, unknown_name
@@ -142,7 +142,10 @@ class EncoderConfig(_Section):
     """The pretrained encoder and its input."""
 
     path: str = DEFAULT_ENCODER
-    """"default" (all-MiniLM-L6-v2 from an installed package), a folder, or a Hub name."""
+    """"default" (all-MiniLM-L6-v2 from an installed package), a folder, or a Hub name.
+
+    A folder of that name beside the config goes before the Hub's model.
+    """
     revision: str | None = None
     """Commit of a Hub model."""
     allow_download: bool = False
@@ -169,6 +172,12 @@ class EncoderConfig(_Section):
     """Count every n-gram once for all targets and once for its own; needs `context: [target]`."""
     attention: Literal["auto", "eager", "sdpa"] = "auto"
     """auto: eager for short sequences on CPU, where it is faster; sdpa otherwise."""
+    _looked_for: Path | None = PrivateAttr(default=None)
+
+    @property
+    def looked_for(self) -> Path | None:
+        """The folder beside the config that `path` could have meant, where there is none."""
+        return self._looked_for
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -459,7 +468,18 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
             ),
         }
     )
-    encoder = config.encoder
-    if encoder.path.startswith((".", "~")):
-        encoder = encoder.model_copy(update={"path": str(absolute(Path(encoder.path)))})
+    encoder = _resolve_encoder(config.encoder, folder)
     return config.model_copy(update={"data": data, "encoder": encoder})
+
+
+def _resolve_encoder(encoder: EncoderConfig, folder: Path) -> EncoderConfig:
+    """Take the path for a folder beside the config, unless it can only be a Hub name."""
+    path = Path(encoder.path)
+    if encoder.path == DEFAULT_ENCODER or path.is_absolute():
+        return encoder
+    beside = (folder / path.expanduser()).resolve()
+    if encoder.path.startswith((".", "~")) or beside.is_dir():
+        return encoder.model_copy(update={"path": str(beside)})
+    found = encoder.model_copy()
+    found._looked_for = beside
+    return found

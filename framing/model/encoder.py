@@ -33,12 +33,14 @@ class EncoderSource:
         name: For reports and model cards.
         revision: Commit of a Hub model, or None.
         local_only: Whether only local files may be used.
+        looked_for: A folder that the name could have meant, but that is not there.
     """
 
     location: str
     name: str
     revision: str | None
     local_only: bool
+    looked_for: Path | None = None
 
 
 def find_encoder(config: EncoderConfig) -> EncoderSource:
@@ -50,7 +52,9 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
     """
     if config.path != DEFAULT_ENCODER:
         local_only = not config.allow_download
-        return EncoderSource(config.path, config.path, config.revision, local_only)
+        return EncoderSource(
+            config.path, config.path, config.revision, local_only, config.looked_for
+        )
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise DependencyError(
@@ -149,10 +153,22 @@ def _load(factory: Any, source: EncoderSource, **options: Any) -> Any:
             **options,
         )
     except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        problem = _problem(source, error)
         hint = (
             "give a folder that holds the model, or set encoder.allow_download: true to fetch it"
             if source.local_only
             else "check the name, the revision and the network"
         )
-        raise ConfigError(f"cannot load encoder {source.name!r}: {first}; {hint}") from None
+        raise ConfigError(f"cannot load encoder {source.name!r}: {problem}; {hint}") from None
+
+
+def _problem(source: EncoderSource, error: Exception) -> str:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    folder = Path(source.location)
+    if folder.is_dir():
+        return first
+    if folder.is_absolute():
+        return "there is no such folder"
+    if source.looked_for is None:
+        return first
+    return f"there is no folder {source.looked_for}, and as a Hub name: {first}"
