@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from framing.encoding import CONTEXT_PARTS
 from framing.errors import ConfigError, all_problems, unknown_name
@@ -28,6 +28,10 @@ BASELINES: tuple[BaselineName, ...] = (
     "frozen_encoder",
 )
 ContextPart = Literal["target", "title", "previous"]
+
+
+#: On a loss.
+Factor = Annotated[float, Field(ge=0)]
 
 
 class _Section(BaseModel):
@@ -109,8 +113,11 @@ class DataConfig(_Section):
     """Test only on sentences whose field has one of these values, and train without any of them."""
     train_where: dict[str, tuple[str, ...]] = {}
     """Train only on sentences whose metadata field has one of these values."""
-    train_weights: dict[str, dict[str, float]] = {}
-    """Metadata field -> value -> factor on the loss of those sentences (1 where not named)."""
+    train_weights: dict[str, dict[str, Factor]] = {}
+    """Metadata field -> value -> factor on the loss of those sentences (1 where not named).
+
+    With 0 nothing is learnt of them. Scores on the development split do not depend on it.
+    """
     add: tuple[AddedConfig, ...] = ()
     """Further coded sentences for training alone, such as your own beside a bundled corpus."""
 
@@ -135,7 +142,10 @@ class EncoderConfig(_Section):
     """The pretrained encoder and its input."""
 
     path: str = DEFAULT_ENCODER
-    """"default" (all-MiniLM-L6-v2 from an installed package), a folder, or a Hub name."""
+    """"default" (all-MiniLM-L6-v2 from an installed package), a folder, or a Hub name.
+
+    A folder of that name beside the config goes before the Hub's model.
+    """
     revision: str | None = None
     """Commit of a Hub model."""
     allow_download: bool = False
@@ -162,6 +172,12 @@ class EncoderConfig(_Section):
     """Count every n-gram once for all targets and once for its own; needs `context: [target]`."""
     attention: Literal["auto", "eager", "sdpa"] = "auto"
     """auto: eager for short sequences on CPU, where it is faster; sdpa otherwise."""
+    _looked_for: Path | None = PrivateAttr(default=None)
+
+    @property
+    def looked_for(self) -> Path | None:
+        """The folder beside the config that `path` could have meant, where there is none."""
+        return self._looked_for
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -214,8 +230,8 @@ class TrainingConfig(_Section):
     """Begin with a linear layer fitted to the encoder's states; needs `encoder.pooling: mean`."""
     class_weighting: float = Field(default=0.0, ge=0, le=1)
     """Exponent of the inverse class frequency: 0 no weighting, 1 balanced."""
-    variable_weights: dict[str, float] = {}
-    """Variable -> factor on its loss (1 where not named)."""
+    variable_weights: dict[str, Factor] = {}
+    """Variable -> factor on its loss (1 where not named; with 0 it is not learnt)."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """auto: bfloat16 where the processor has instructions for it."""
     report_to: tuple[str, ...] = ()
@@ -452,7 +468,18 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
             ),
         }
     )
-    encoder = config.encoder
-    if encoder.path.startswith((".", "~")):
-        encoder = encoder.model_copy(update={"path": str(absolute(Path(encoder.path)))})
+    encoder = _resolve_encoder(config.encoder, folder)
     return config.model_copy(update={"data": data, "encoder": encoder})
+
+
+def _resolve_encoder(encoder: EncoderConfig, folder: Path) -> EncoderConfig:
+    """Take the path for a folder beside the config, unless it can only be a Hub name."""
+    path = Path(encoder.path)
+    if encoder.path == DEFAULT_ENCODER or path.is_absolute():
+        return encoder
+    beside = (folder / path.expanduser()).resolve()
+    if encoder.path.startswith((".", "~")) or beside.is_dir():
+        return encoder.model_copy(update={"path": str(beside)})
+    found = encoder.model_copy()
+    found._looked_for = beside
+    return found

@@ -99,19 +99,20 @@ class Study:
     def training_sentences(self, config: DataConfig) -> list[Sentence]:
         """The sentences of the training split that `train_where` admits, then the added ones.
 
+        What is added is asked for by its file, so `train_where` does not choose among it.
+
         Raises:
             ConfigError: No sentence has the metadata field or one of the values named.
         """
         chosen = self.split("train")
         self.check_filter("train_where", config.train_where)
         chosen = [s for s in chosen if _matches(s, config.train_where)]
-        coded = (
-            s
-            for added in self.added
-            for s in added.corpus.sentences
-            if s.id in self.gold and self._admits(s, "train")
-        )
-        return [*chosen, *coded]
+        return [*chosen, *(s for added in self.added for s in self.used_of(added))]
+
+    def used_of(self, added: Added) -> list[Sentence]:
+        """The coded ones of added sentences that `where` and `hold_out` admit."""
+        sentences = added.corpus.sentences
+        return [s for s in sentences if s.id in self.gold and self._admits(s, "train")]
 
     def training_factors(self, sentences: Sequence[Sentence], config: DataConfig) -> FloatArray:
         """The factor of each sentence in the loss, shape (n,)."""
@@ -214,6 +215,7 @@ def load_study(config: RunConfig) -> Study:
     study.check_filter("hold_out", data.hold_out)
     _check_names(study, data.splits)
     _check_splits(study)
+    _check_added(study)
     return study
 
 
@@ -246,6 +248,34 @@ def _check_splits(study: Study) -> None:
                 f"{study.corpus.name}: no coded sentence {chosen}in the {name} split; each split "
                 "needs at least one document (see `framing data split`)"
             )
+
+
+def _check_added(study: Study) -> None:
+    """Refuse added sentences of which nothing would be trained on."""
+    for added in study.added:
+        if study.used_of(added):
+            continue
+        coded = [s for s in added.corpus.sentences if s.id in study.gold]
+        name, count = added.corpus.name, counted(len(added.corpus.sentences), "sentence")
+        if not coded:
+            raise DataError(
+                f"data.add: {name}: of its {count} none is coded; check the names of its columns, "
+                "or take it out of data.add"
+            )
+        raise ConfigError(
+            f"data.add: {name}: {_why_left_out(study, coded)}, so of its {count} none would be "
+            "trained on; give them a value that the config admits, or take the file out of data.add"
+        )
+
+
+def _why_left_out(study: Study, sentences: Sequence[Sentence]) -> str:
+    """Which filter leaves out what is added, and what the field holds there."""
+    for name, values in study.where.items():
+        if not any(s.value(name) in values for s in sentences):
+            found = ", ".join(sorted({s.value(name) for s in sentences} - {""}))
+            there = f"found {found}" if found else "it has no such field"
+            return f"data.where asks for {name}: {', '.join(values)}, but {there}"
+    return "data.where and data.hold_out together leave all of it out"
 
 
 def _corpus(config: DataConfig, card: Card | None) -> Corpus:

@@ -49,12 +49,14 @@ from framing.model.encoder import (
 from framing.model.finetune import (
     Examples,
     Outcome,
+    check_trackers,
     device_type,
     finetune,
     last_checkpoint,
     model_logits,
     thin_easy,
 )
+from framing.model.processes import is_main_process, part_company, process_count
 from framing.provenance import commit, machine, versions
 from framing.records import Sentence
 from framing.report import load_scores, render_seed_summary
@@ -97,35 +99,64 @@ class Stage:
 def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     """Train once for every seed; finished runs are left as they are, unfinished ones continue.
 
+    In a torchrun all seeds are fine-tuned first. The main process then does the rest alone, for
+    which the others would have to wait, longer than their group's timeout allows.
+
     Args:
         config: The run config.
         runs: Folder for runs.
-        say: Receives one line for each step.
+        say: Receives one line for each step, in the main process.
 
     Returns:
         The run folders, in the order of the seeds.
     """
     hide_loading_bars()
+    say = say if is_main_process() else _say_nothing
     study = load_study(config)
     check(config, study)
     if warning := language_warning(find_encoder(config.encoder).name, study.book):
         say(f"warning: {warning}")
     digest = run_digest(config, study)
-    folders = []
-    for seed in config.seeds:
-        folder = runs / f"{config.name}-{digest}-s{seed}"
-        folders.append(folder)
-        stage = Stage(config, study, seed, folder, say)
-        if not (folder / RUN.manifest).is_file():
-            train_once(stage)
-        elif restate(stage):
-            say(f"{folder}: finished already; report and card say the new licence or origin")
-        else:
-            say(f"{folder}: finished already, nothing to do")
+    folders = [runs / f"{config.name}-{digest}-s{seed}" for seed in config.seeds]
+    stages = [
+        Stage(config, study, seed, folder, say)
+        for seed, folder in zip(config.seeds, folders, strict=True)
+    ]
+    if process_count() > 1:
+        fine_tune_together(stages)
+        if not is_main_process():
+            return folders
+    for stage in stages:
+        finish(stage)
     link_latest(runs / config.name, folders[0], say)
     if len(folders) > 1:
         write_summary(runs / f"{config.name}-{digest}-{SEEDS.folder}", folders, say)
     return folders
+
+
+def finish(stage: Stage) -> None:
+    """Train, or see to it that a finished run's report says what is known by now."""
+    folder, say = stage.folder, stage.say
+    if not (folder / RUN.manifest).is_file():
+        train_once(stage)
+    elif restate(stage):
+        say(f"{folder}: finished already; report and card say the new licence or origin")
+    else:
+        say(f"{folder}: finished already, nothing to do")
+
+
+def _say_nothing(_: str) -> None:
+    """What the other processes of a torchrun have to say: the main one says it."""
+
+
+def fine_tune_together(stages: Sequence[Stage]) -> None:
+    """Fine-tune every unfinished run in all processes of a torchrun, then end their group."""
+    for stage in stages:
+        # A process that comes late finds the same: of runs that need no fine-tuning the main
+        # process, which may be ahead, keeps the checkpoint.
+        if not (stage.folder / RUN.manifest).is_file():
+            ensure_checkpoint(stage)
+    part_company()
 
 
 def hide_loading_bars() -> None:
@@ -153,7 +184,7 @@ def check(config: RunConfig, study: Study) -> None:
     """Find what would fail later, before a folder is made.
 
     Raises:
-        ConfigError: The config names what is not there.
+        ConfigError: The config names what is not there or not installed.
         DataError: A variable is coded nowhere.
     """
     known = [v.id for v in study.book.variables]
@@ -161,12 +192,13 @@ def check(config: RunConfig, study: Study) -> None:
         if name not in known:
             message = unknown_name("variable", name, known)
             raise ConfigError(f"training.variable_weights: {message}")
+    check_trackers(config.training.report_to)
     _check_prevalence(config, study)
     _check_metadata(config, study)
     _check_encoder(config, study)
     sentences = study.training_sentences(config.data)
-    study.training_factors(sentences, config.data)
-    _check_coded(study, sentences)
+    factors = study.training_factors(sentences, config.data)
+    _check_coded(study, [s for s, factor in zip(sentences, factors, strict=True) if factor > 0])
 
 
 def _check_encoder(config: RunConfig, study: Study) -> None:
@@ -241,16 +273,16 @@ def _check_coded(study: Study, sentences: Sequence[Sentence]) -> None:
             fields = ", ".join(sorted({name for s in sentences for name in s.metadata}))
             raise DataError(
                 f"{study.corpus.name}: variable {variable.id!r} is coded in no training sentence; "
-                "check the name of its column, or take it out of the codebook. Columns that hold "
-                f"no variable: {fields or '(none)'}"
+                "check the name of its column and data.train_weights (0 leaves sentences out), "
+                "or take it out of the codebook. Columns that hold no variable: "
+                f"{fields or '(none)'}"
             )
 
 
 def train_once(stage: Stage) -> None:
     """Run all stages of one run; each finished stage is kept if a later one is interrupted."""
     folder, say = stage.folder, stage.say
-    if not train_model(stage):
-        return
+    train_model(stage)
     say(f"{folder}: baselines")
     make_baselines(stage)
     say(f"{folder}: predictions, scores and report")
@@ -260,22 +292,22 @@ def train_once(stage: Stage) -> None:
     say(f"{folder / RUN.report_html}: the report")
 
 
-def train_model(stage: Stage) -> bool:
-    """Fine-tune and write the bundle, without baselines and scores.
-
-    Returns:
-        Whether this process is the one that goes on; False in the others of a torchrun.
-    """
-    folder, say = stage.folder, stage.say
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / RUN.config, stage.config.to_yaml())
-    if not (folder / RUN.checkpoint).is_dir():
-        say(f"{folder}: fine-tuning")
-        if not fine_tune(stage):
-            return False
-    say(f"{folder}: calibration, thresholds and bundle")
+def train_model(stage: Stage) -> None:
+    """Fine-tune and write the bundle, without baselines and scores."""
+    ensure_checkpoint(stage)
+    stage.say(f"{stage.folder}: calibration, thresholds and bundle")
     make_bundle(stage)
-    return True
+
+
+def ensure_checkpoint(stage: Stage) -> None:
+    """Write the run's config, and fine-tune unless that was finished before."""
+    folder = stage.folder
+    if is_main_process():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / RUN.config, stage.config.to_yaml())
+    if not (folder / RUN.checkpoint).is_dir():
+        stage.say(f"{folder}: fine-tuning")
+        fine_tune(stage)
 
 
 def restate(stage: Stage) -> bool:
@@ -310,12 +342,8 @@ def link_latest(link: Path, folder: Path, say: Say) -> None:
         say(f"{link}: no link made ({error.strerror}); the run is {folder}")
 
 
-def fine_tune(stage: Stage) -> bool:
-    """Fine-tune and write the checkpoint.
-
-    Returns:
-        Whether this process is the one that goes on; False in the others of a torchrun.
-    """
+def fine_tune(stage: Stage) -> None:
+    """Fine-tune and, in the main process, write the checkpoint."""
     from transformers import set_seed
 
     from framing.model.warmup import linear_start
@@ -348,13 +376,12 @@ def fine_tune(stage: Stage) -> bool:
         folder=stage.folder / RUN.trainer,
     )
     if not outcome.is_main_process:
-        return False
+        return
     _write_record(stage, outcome, source, n_train)
     temporary = stage.folder / RUN.trainer / RUN.checkpoint
     model.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
     temporary.rename(stage.folder / RUN.checkpoint)
-    return True
 
 
 def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
@@ -413,7 +440,10 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.no_truncation()
-    factors = study.training_factors(sentences, config.data)
+    # A sentence whose factor is 0 is not learnt from, but scored like any other.
+    factors = np.ones(len(sentences))
+    if split == "train":
+        factors = study.training_factors(sentences, config.data)
     if split == "train" and config.training.join_hyphens:
         rng = np.random.default_rng(stage.seed)
         sentences = with_joined_hyphens(sentences, config.training.join_hyphens, rng)
@@ -440,7 +470,7 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
             "added": [
                 {
                     "name": added.corpus.name,
-                    "sentences": len(added.corpus.sentences),
+                    "sentences": len(stage.study.used_of(added)),
                     "weight": added.weight,
                 }
                 for added in stage.study.added

@@ -42,6 +42,25 @@ EXPORTED_KINDS = frozenset(
 #: A graph is one protobuf, of at most 2 GiB; the rest is for its nodes and the n-gram table.
 MOST_BYTES = 2**31 - 2**27
 
+_WEIGHTS = {".safetensors", ".bin"}
+#: Configs of encoder and tokenizer, and vocabularies of tokenizers of all kinds.
+_CONFIGS = {
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "bpe.codes",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.model",
+}
+
 #: Longest sequence for which eager attention was measured faster than SDPA on CPU.
 EAGER_UP_TO = 256
 
@@ -55,12 +74,14 @@ class EncoderSource:
         name: For reports and model cards.
         revision: Commit of a Hub model, or None.
         local_only: Whether only local files may be used.
+        looked_for: A folder that the name could have meant, but that is not there.
     """
 
     location: str
     name: str
     revision: str | None
     local_only: bool
+    looked_for: Path | None = None
 
     @property
     def public_name(self) -> str:
@@ -86,7 +107,9 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
     """
     if config.path != DEFAULT_ENCODER:
         local_only = not config.allow_download
-        return EncoderSource(config.path, config.path, config.revision, local_only)
+        return EncoderSource(
+            config.path, config.path, config.revision, local_only, config.looked_for
+        )
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise DependencyError(
@@ -120,12 +143,25 @@ def language_warning(name: str, book: Codebook) -> str:
 
 
 def fingerprint(source: EncoderSource) -> str:
-    """What tells one encoder from another: hashes of a folder's weights, else name and revision."""
+    """What tells one encoder from another.
+
+    Args:
+        source: Where the encoder comes from.
+
+    Returns:
+        Hashes of the files of a folder that decide what the encoder computes, its tokenizer
+        included; name and revision of a Hub model.
+    """
     folder = Path(source.location)
     if not folder.is_dir():
         return f"{source.name}@{source.revision or 'main'}"
-    weights = sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin"})
-    return " ".join(sha256_file(path) for path in weights)
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    hashes = [sha256_file(p) for p in files if p.suffix in _WEIGHTS]
+    # The default encoder is one release of one package, which its weights tell; runs that were
+    # named after them alone keep their names.
+    if source.name != DEFAULT_NAME:
+        hashes += [f"{p.name}:{sha256_file(p)}" for p in files if p.name in _CONFIGS]
+    return " ".join(hashes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +316,22 @@ def _load(factory: Any, source: EncoderSource, **options: Any) -> Any:
             **options,
         )
     except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        problem = _problem(source, error)
         hint = (
             "give a folder that holds the model, or set encoder.allow_download: true to fetch it"
             if source.local_only
             else "check the name, the revision and the network"
         )
-        raise ConfigError(f"cannot load encoder {source.name!r}: {first}; {hint}") from None
+        raise ConfigError(f"cannot load encoder {source.name!r}: {problem}; {hint}") from None
+
+
+def _problem(source: EncoderSource, error: Exception) -> str:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    folder = Path(source.location)
+    if folder.is_dir():
+        return first
+    if folder.is_absolute():
+        return "there is no such folder"
+    if source.looked_for is None:
+        return first
+    return f"there is no folder {source.looked_for}, and as a Hub name: {first}"

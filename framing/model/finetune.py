@@ -17,6 +17,7 @@ from framing.arrays import FloatArray, LabelArray
 from framing.codebook import Codebook
 from framing.config import RunConfig, TrainingConfig
 from framing.encoding import TokenizedSentence
+from framing.errors import ConfigError, unknown_name
 from framing.metrics import average_precision, count, f1, macro
 from framing.model.dataset import (
     Collator,
@@ -230,7 +231,8 @@ def last_checkpoint(folder: Path) -> str | None:
         try:
             json.loads(state.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            shutil.rmtree(path)
+            # Another process of a torchrun may be removing it too.
+            shutil.rmtree(path, ignore_errors=True)
         else:
             return str(path)
     return None
@@ -281,10 +283,8 @@ def training_arguments(
     from transformers import TrainingArguments
 
     training = config.training
-    steps_an_epoch = math.ceil(n_sentences / (training.batch_size * training.accumulate))
-    every = max(1, math.ceil(steps_an_epoch / (training.evaluations or _CHECKPOINTS)))
     evaluates = training.evaluations > 0
-    return TrainingArguments(
+    arguments = TrainingArguments(
         # Absolute, so that a run continued from another folder finds its best checkpoint.
         output_dir=str(folder.resolve()),
         num_train_epochs=training.epochs,
@@ -302,19 +302,58 @@ def training_arguments(
         data_seed=seed,
         label_names=["labels", "label_weights"],
         eval_strategy="steps" if evaluates else "no",
-        eval_steps=every,
         save_strategy="steps",
-        save_steps=every,
         save_total_limit=2,
         load_best_model_at_end=evaluates,
         metric_for_best_model="score" if evaluates else None,
         greater_is_better=True,
         logging_strategy="steps",
-        logging_steps=every,
         report_to=list(training.report_to) or "none",
         run_name=f"{config.name}-s{seed}",
         dataloader_pin_memory=False,
     )
+    every = _steps_between(arguments, n_sentences, training.evaluations or _CHECKPOINTS)
+    arguments.eval_steps = arguments.save_steps = arguments.logging_steps = every
+    return arguments
+
+
+def _steps_between(arguments: TrainingArguments, n_sentences: int, times: int) -> int:
+    """Optimiser steps between what happens so many times in an epoch.
+
+    Only the arguments know the processes of a torchrun and the GPUs of this one: a step takes a
+    batch from each.
+    """
+    a_step: int = arguments.train_batch_size * arguments.world_size
+    steps_an_epoch = math.ceil(n_sentences / (a_step * arguments.gradient_accumulation_steps))
+    return max(1, math.ceil(steps_an_epoch / times))
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Check that transformers can report to trackers.
+
+    Raises:
+        ConfigError: It does not know one of them, or one is not installed.
+    """
+    from transformers.integrations import integration_utils
+
+    if tuple(names) in ((), ("all",), ("none",)):
+        return
+    known = integration_utils.INTEGRATION_TO_CALLBACK
+    installed = set(integration_utils.get_available_reporting_integrations())
+    # transformers takes these two as well, but does not always list them.
+    if integration_utils.is_azureml_available():
+        installed.add("azure_ml")
+    if integration_utils.is_flytekit_available():
+        installed.add("flyte")
+    for name in names:
+        if name not in known:
+            message = unknown_name("tracker", name, sorted(known))
+            raise ConfigError(f"training.report_to: {message}")
+        if name not in installed:
+            raise ConfigError(
+                f"training.report_to: {name} is not installed; install it, or take it out. "
+                f"Installed: {', '.join(sorted(installed)) or '(none)'}"
+            )
 
 
 def device_type() -> str:

@@ -56,7 +56,7 @@ def fit_linear_heads(
     bias = np.full(book.n_logits, _NEVER)
     factors = np.ones(features.shape[0]) if factors is None else factors
     for column, head in enumerate(book.heads):
-        rows = np.flatnonzero(gold.coded[:, column])
+        rows = np.flatnonzero(gold.coded[:, column] & (factors > 0))
         if len(rows) == 0:
             bias[head.slice] = 0
             continue

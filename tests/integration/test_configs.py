@@ -87,7 +87,8 @@ def test_config_trains(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     check(run, study)
     stage = Stage(run, study, 1, tmp_path / "run", lambda text: None)
     stage.folder.mkdir()
-    assert fine_tune(stage)
+    fine_tune(stage)
+    assert (stage.folder / RUN.checkpoint).is_dir()
     fields = run.evaluation.metadata
     scores = score(study, metadata_guess(study, fields, tmp_path / "baselines"), fields)
     assert [figure.name for figure in scores.official] == OFFICIAL[config.stem]

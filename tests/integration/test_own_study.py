@@ -219,6 +219,8 @@ def test_several_seeds_are_summarised(tmp_path: Path) -> None:
         (["data.train_where={outlet: [x]}"], "unknown metadata field 'outlet'"),
         (["evaluation.metadata=[sorce]"], "unknown metadata field 'sorce'; known: source."),
         (["training.variable_weights={topic: 2}"], "unknown variable 'topic'"),
+        (["training.report_to=[tensorbord]"], "unknown tracker 'tensorbord'; known: "),
+        (["training.report_to=[dvclive]"], "report_to: dvclive is not installed; install it"),
         (["data.path=none.csv"], "no such file"),
         (["encoder.path=./nowhere"], "cannot load encoder"),
         (["training.epoch=2"], "unknown key 'epoch'"),

@@ -4,6 +4,7 @@ import pytest
 
 from framing.config import RunConfig, config_hash, load_config
 from framing.errors import ConfigError
+from framing.model.encoder import find_encoder, load_fast_tokenizer
 
 MINIMAL = "name: a\ndata: {corpus: security_talks}\n"
 
@@ -30,6 +31,21 @@ def test_paths_are_relative_to_the_config(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, text))
     assert config.data.path == tmp_path / "d" / "x.csv"
     assert config.encoder.path == str(tmp_path / "enc")
+
+
+def test_an_encoder_beside_the_config_goes_before_a_hub_name(tmp_path: Path) -> None:
+    text = MINIMAL + "encoder: {path: enc/bert}\n"
+    config = load_config(write(tmp_path, text))
+    assert config.encoder.path == "enc/bert"
+    with pytest.raises(ConfigError, match=f"'enc/bert': there is no folder {tmp_path}/enc/bert, "):
+        load_fast_tokenizer(find_encoder(config.encoder))
+    (tmp_path / "enc" / "bert").mkdir(parents=True)
+    (tmp_path / "default").mkdir()
+    assert load_config(write(tmp_path, text)).encoder.path == str(tmp_path / "enc" / "bert")
+    assert load_config(write(tmp_path, MINIMAL)).encoder.path == "default"
+    config = load_config(write(tmp_path, text), ["encoder.path=./none"])
+    with pytest.raises(ConfigError, match=f"'{tmp_path}/none': there is no such folder; give a"):
+        load_fast_tokenizer(find_encoder(config.encoder))
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
@@ -78,6 +94,14 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
             "`patience` waits for evaluations; set `evaluations` to 1 or more",
         ),
         (MINIMAL + "decisions: {prevalence: {frames: {a: 1.0}}}", "less than 1; found 1.0"),
+        (
+            MINIMAL + "training: {variable_weights: {frames: -2}}",
+            "variable_weights.frames: Input should be greater than or equal to 0; found -2",
+        ),
+        (
+            "name: a\ndata: {corpus: x, train_weights: {source: {A: -1}}}",
+            "data.train_weights.source.A: Input should be greater than or equal to 0; found -1",
+        ),
         (MINIMAL + "seeds: [-1]", "greater than or equal to 0"),
         (MINIMAL + "training: {epochs: .inf}", "finite number"),
         (MINIMAL + "name: ../x", "String should match pattern"),

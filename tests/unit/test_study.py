@@ -4,12 +4,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framing.artifacts import RUN, read_json
 from framing.config import RunConfig, load_config
 from framing.data.bundled import load_bundled, load_bundled_splits
 from framing.data.splits import save_splits
-from framing.errors import DataError
+from framing.errors import ConfigError, DataError
+from framing.model.encoder import EncoderSource, load_fast_tokenizer
+from framing.model.finetune import Outcome
 from framing.study import Study, load_study
+from framing.train import Stage, _write_record, check, examples
 from tests.conftest import ROOT, SMALL_CODEBOOK
+from tests.tiny import save_tiny_encoder
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +114,15 @@ def test_added_ids_must_be_new(tmp_path: Path) -> None:
         with_added(tmp_path, "{path: own.csv}, {path: own.csv}")
 
 
-def small_study(folder: Path, splits: str, rows: list[str], more: str = "") -> Study:
+def small_study(
+    folder: Path,
+    splits: str,
+    rows: list[str],
+    more: str = "",
+    header: str = "id,doc_id,text,split,coder,topics",
+) -> Study:
     """A study of one's own with the small codebook; splits and more as in a config."""
     (folder / "book.yaml").write_text(SMALL_CODEBOOK, encoding="utf-8")
-    header = "id,doc_id,text,split,coder,topics"
     (folder / "coded.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
     path = folder / "run.yaml"
     data = f"{{path: coded.csv, codebook: book.yaml, splits: {splits}{more}}}"
@@ -159,3 +169,59 @@ def test_an_adjudicator_who_is_set_must_be_a_coder(tmp_path: Path) -> None:
     assert found.gold["o0"].values["topics"] == ("prices",)
     with pytest.raises(DataError, match=r"added: data\.add\.adjudicator: unknown coder 'Ben'"):
         small_study(tmp_path, "{}", rows, ", add: [{path: added.csv, adjudicator: Ben}]")
+
+
+def test_filters_choose_among_added_sentences_too(tmp_path: Path) -> None:
+    rows = [f"s{k},d{k},It costs {k}.,,A,prices" for k in range(6)]
+    added = tmp_path / "added.csv"
+    more = ", where: {coder_note: [x]}, add: [{path: added.csv}]"
+    rows = [f"{row},x" for row in rows]
+    header = "id,doc_id,text,split,coder,topics,coder_note"
+
+    def study(*lines: str) -> Study:
+        added.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return small_study(tmp_path, "{}", rows, more, header)
+
+    message = r"added: data\.where asks for coder_note: x, but it has no such field, so of its 1 "
+    with pytest.raises(ConfigError, match=message):
+        study("id,text,coder,topics", "o0,They cost.,A,prices")
+    with pytest.raises(ConfigError, match=r"coder_note: x, but found y, so of its 1 sentence none"):
+        study("id,text,coder,topics,coder_note", "o0,They cost.,A,prices,y")
+    lines = ["id,text,coder,topics,coder_note", "o0,They cost.,A,prices,y", "o1,So so.,A,jobs,x"]
+    found = study(*lines)
+    assert [s.id for s in found.used_of(found.added[0])] == ["o1"]
+    # The record counts what was used.
+    stage = Stage(load_config(tmp_path / "run.yaml"), found, 1, tmp_path / "run", print)
+    _write_record(stage, Outcome(1.0, 1, None, 1.0, "float32", "cpu", True), "tiny", 1)
+    assert read_json(stage.folder / RUN.record)["added"][0]["sentences"] == 1
+
+
+def test_added_sentences_that_nobody_coded(tmp_path: Path) -> None:
+    rows = [f"s{k},d{k},It costs {k}.,,A,prices" for k in range(6)]
+    folder = tmp_path / "added"
+    folder.mkdir()
+    sentences = [{"id": f"o{k}", "doc_id": f"e{k}", "text": f"Costs {k}."} for k in range(2)]
+    (folder / "sentences.jsonl").write_text("\n".join(map(json.dumps, sentences)))
+    coded = {"id": "o0", "coder": "A", "topics": ["prices"]}
+    (folder / "annotations.jsonl").write_text(json.dumps(coded))
+    (tmp_path / "take.txt").write_text("e1\n")
+    with pytest.raises(DataError, match=r"added: of its 1 sentence none is coded"):
+        small_study(tmp_path, "{}", rows, ", add: [{path: added, documents: take.txt}]")
+
+
+def test_a_factor_of_nought_keeps_the_development_score(tmp_path: Path) -> None:
+    rows = [f"s{k},d{k},It costs {k}.,{n},A,prices" for k, n in enumerate(("train", "dev", "test"))]
+    more = ", train_weights: {coder_note: {x: 0}}"
+    header = "id,doc_id,text,split,coder,topics,coder_note"
+    rows = [f"{row},x" for row in rows]
+    found = small_study(tmp_path, "{column: split}", rows, more, header)
+    config = load_config(tmp_path / "run.yaml", ["encoder.context=[]"])
+    encoder = save_tiny_encoder(tmp_path / "encoder", ["it", "costs"])
+    tokenizer = load_fast_tokenizer(EncoderSource(str(encoder), "tiny", None, True))
+    stage = Stage(config, found, 1, tmp_path / "run", print)
+    assert examples(stage, tokenizer, "train").factors.tolist() == [0]
+    assert examples(stage, tokenizer, "dev").factors.tolist() == [1]
+    # And a variable of which nothing is learnt is like one that nobody coded.
+    config = load_config(tmp_path / "run.yaml", [f"encoder.path={encoder}"])
+    with pytest.raises(DataError, match=r"'topics' is coded in no training .*train_weights"):
+        check(config, found)

@@ -26,6 +26,7 @@ from framing.model.finetune import (
     last_checkpoint,
     model_logits,
     thin_easy,
+    training_arguments,
 )
 from framing.records import Sentence
 from tests.tiny import save_tiny_encoder
@@ -268,3 +269,27 @@ def test_training_beside_given_n_gram_logits(
     before = model.linear.weight.detach().clone()
     run(model, with_logits(examples, sure), config, book, tmp_path)
     assert float((model.linear.weight.detach() - before).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("processes", "gpus", "evaluations", "expected"),
+    [(1, 0, 1, 50), (2, 1, 1, 25), (2, 1, 3, 9), (1, 4, 1, 13), (1, 0, 0, 13), (2, 1, 0, 7)],
+)
+def test_evaluations_are_spread_over_the_steps_that_are_made(
+    config: RunConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    processes: int,
+    gpus: int,
+    evaluations: int,
+    expected: int,
+) -> None:
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(TrainingArguments, "world_size", property(lambda _: processes))
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda _: gpus))
+    training = config.training.model_copy(update={"evaluations": evaluations, "accumulate": 2})
+    config = config.model_copy(update={"training": training})
+    # 50 steps of two batches of eight in one process.
+    made = training_arguments(config, 50 * 16, 1, tmp_path)
+    assert made.eval_steps == made.save_steps == made.logging_steps == expected
