@@ -192,7 +192,8 @@ def test_filters_choose_among_added_sentences_too(tmp_path: Path) -> None:
     assert [s.id for s in found.used_of(found.added[0])] == ["o1"]
     # The record counts what was used.
     stage = Stage(load_config(tmp_path / "run.yaml"), found, 1, tmp_path / "run", print)
-    _write_record(stage, Outcome(1.0, 1, None, 1.0, "float32", "cpu", True), "tiny", 1)
+    encoder = EncoderSource("tiny", "owner/tiny", None, local_only=True)
+    _write_record(stage, Outcome(1.0, 1, None, 1.0, "float32", "cpu", True), encoder, 1)
     assert read_json(stage.folder / RUN.record)["added"][0]["sentences"] == 1
 
 
@@ -222,6 +223,8 @@ def test_a_factor_of_nought_keeps_the_development_score(tmp_path: Path) -> None:
     assert examples(stage, tokenizer, "train").factors.tolist() == [0]
     assert examples(stage, tokenizer, "dev").factors.tolist() == [1]
     # And a variable of which nothing is learnt is like one that nobody coded.
-    config = load_config(tmp_path / "run.yaml", [f"encoder.path={encoder}"])
+    config = load_config(
+        tmp_path / "run.yaml", [f"encoder.path={encoder}", "encoder.max_length=32"]
+    )
     with pytest.raises(DataError, match=r"'topics' is coded in no training .*train_weights"):
         check(config, found)
