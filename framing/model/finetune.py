@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from framing.model.classifier import SentenceClassifier
 
 _LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
+#: What some encoders have behind their top layer.
+_LAST = re.compile(r"^encoder\.(?:final_norm|final_layer_norm|ln_f|norm)\.")
 
 
 @dataclass(frozen=True)
@@ -407,9 +409,12 @@ def _optimizer(model: SentenceClassifier, config: TrainingConfig) -> Any:
 def _rate_factor(name: str, depth: int, config: TrainingConfig) -> float:
     if not name.startswith("encoder."):
         return config.head_factor
-    match = _LAYER.search(name)
     # The top layer is one level below the linear layer, the embeddings are below all layers.
-    levels = depth - int(match.group(1)) if match else depth + 1
+    levels = depth + 1
+    if match := _LAYER.search(name):
+        levels = depth - int(match.group(1))
+    elif _LAST.match(name):
+        levels = 1
     return float(config.layer_decay**levels)
 
 

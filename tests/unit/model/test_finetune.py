@@ -180,6 +180,9 @@ def test_rates_of_layers() -> None:
     names = ["linear.weight", "encoder.encoder.layer.5.x", "encoder.encoder.layer.0.x"]
     assert [_rate_factor(n, 6, config) for n in names] == [10, 0.5, 0.5**6]
     assert _rate_factor("encoder.embeddings.word_embeddings.weight", 6, config) == 0.5**7
+    assert _rate_factor("encoder.embeddings.norm.weight", 6, config) == 0.5**7
+    # ModernBERT's, behind its top layer.
+    assert _rate_factor("encoder.final_norm.weight", 6, config) == 0.5
 
 
 def test_length_buckets_hold_every_sentence_once_and_are_not_in_order_of_length() -> None:
