@@ -26,7 +26,8 @@ from tests.tiny import save_tiny_encoder
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 IN_FULL = [path for path in CONFIGS if path.stem in ("newsmtsc", "security_talks")]
-IN_PART = [path for path in CONFIGS if path not in IN_FULL]
+LARGE = "security_talks_large"
+IN_PART = [path for path in CONFIGS if path not in IN_FULL and path.stem != LARGE]
 OFFICIAL = {
     "gvfc": ["Accuracy of the first frame"],
     "gwsd": ["Accuracy", "Macro-F1"],
@@ -52,8 +53,19 @@ def changes(config: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list
 
 
 def test_number_of_configs() -> None:
-    names = ["gvfc", "gwsd", "newsmtsc", "security_talks", "tweeteval_stance", "unscon"]
+    names = ["gvfc", "gwsd", "newsmtsc", "security_talks", LARGE, "tweeteval_stance", "unscon"]
     assert [path.stem for path in CONFIGS] == names
+
+
+def test_the_large_flagship_is_the_flagship_with_another_encoder() -> None:
+    small, large = (
+        load_config(ROOT / "configs" / f"{name}.yaml") for name in ("security_talks", LARGE)
+    )
+    encoder = large.encoder.model_copy(update={"path": "default", "freeze_layers": 2})
+    training = large.training.model_copy(update={"learning_rate": small.training.learning_rate})
+    changed = {"name": small.name, "encoder": encoder, "training": training}
+    assert large.model_copy(update=changed).model_dump() == small.model_dump()
+    assert not large.encoder.allow_download
 
 
 @pytest.mark.parametrize("config", IN_FULL, ids=lambda path: path.stem)
