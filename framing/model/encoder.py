@@ -23,15 +23,11 @@ _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 #: Kinds of encoders whose graphs are known to give their logits: no need to try before training.
 EXPORTED_KINDS = frozenset(
     {
-        "albert",
         "bert",
         "camembert",
-        "convbert",
-        "deberta",
         "deberta-v2",
         "distilbert",
         "electra",
-        "gpt2",
         "modernbert",
         "mpnet",
         "roberta",

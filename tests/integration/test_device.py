@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -72,6 +73,8 @@ def test_the_program_labels_on_a_device(run_folder: Path, study: Path, tmp_path:
         for name in ("graph", "torch")
     )
     assert len(graph) == len(found) == 90
+    for a, b in zip(map(json.loads, graph), map(json.loads, found), strict=True):
+        assert a["labels"] == b["labels"]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +92,13 @@ def test_devices_that_are_not_there(
     assert message in capsys.readouterr().err
 
 
-def test_ray_labels_on_processors(run_folder: Path, study: Path, tmp_path: Path) -> None:
+def test_ray_labels_on_processors(
+    run_folder: Path, study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["predict", "--model", str(run_folder), str(study / "new.csv"), "--engine", "ray"]
     out = str(tmp_path / "out.jsonl")
     assert main([*arguments, "--device", "cuda", "--out", out]) == 2
+    assert "--engine ray labels on processors" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
