@@ -7,8 +7,9 @@ encoder.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,11 +39,15 @@ class TorchSession:
         model: In evaluation mode, float32.
         device: Where it computes; the model is moved there.
         half: Whether matrix products are computed in float16; sums stay in float32.
+
+    Raises:
+        OutputError: The device's memory is too small.
     """
 
     def __init__(self, model: SentenceClassifier, device: torch.device, *, half: bool) -> None:
-        # Its annotation in transformers takes no device.
-        self.model: SentenceClassifier = cast("Any", model).to(device)
+        with _memory(device):
+            # Its annotation in transformers takes no device.
+            self.model: SentenceClassifier = cast("Any", model).to(device)
         self.device = device
         self.half = half
 
@@ -63,17 +68,29 @@ class TorchSession:
 
         if list(outputs) != [GRAPH_OUTPUT]:
             raise ValueError(f"outputs: expected {[GRAPH_OUTPUT]}, found {list(outputs)}")
-        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in feeds.items()}
         autocast = torch.autocast(self.device.type, torch.float16, enabled=self.half)
-        try:
-            with torch.inference_mode(), autocast:
-                logits = self.model(**tensors).logits
+        with _memory(self.device), torch.inference_mode(), autocast:
+            tensors = {name: torch.from_numpy(a).to(self.device) for name, a in feeds.items()}
+            logits = self.model(**tensors).logits
             return [logits.cpu().numpy().astype(np.float32)]
-        except torch.OutOfMemoryError:
-            raise OutputError(
-                f"{self.device}: its memory is too small beside what else runs there; free some, "
-                "then run the same command again, which continues; or label on the processor"
-            ) from None
+
+
+@contextlib.contextmanager
+def _memory(device: torch.device) -> Iterator[None]:
+    """Tell a device's want of memory as an error.
+
+    Raises:
+        OutputError: Its memory is too small.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise OutputError(
+            f"{device}: its memory is too small beside what else runs there; free some, then run "
+            "the same command again, which continues; or label on the processor"
+        ) from None
 
 
 def load_on(path: Path | str, device: str, screen: float | None = None) -> Model:

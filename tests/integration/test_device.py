@@ -122,12 +122,15 @@ def test_a_device_without_memory(run_folder: Path, monkeypatch: pytest.MonkeyPat
     session = found.bundle.session
     assert isinstance(session, TorchSession)
 
-    def full(**_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(session.model, "forward", full)
     with pytest.raises(OutputError, match="its memory is too small"):
         found.label(SENTENCES)
+    monkeypatch.setattr(type(session.model), "to", full)
+    with pytest.raises(OutputError, match="its memory is too small"):
+        device_labeller(load_bundle(run_folder), run_folder, "cpu:0")
 
 
 def test_an_unknown_device_of_the_function(run_folder: Path) -> None:
