@@ -18,7 +18,7 @@ from typing import Any
 from framing.artifacts import RUN, read_json
 from framing.config import load_config
 from framing.data.benchmarks import OfficialFigure, load_card
-from framing.evaluation.schema import Scores
+from framing.evaluation.schema import CODERS, Scores
 from framing.report import load_scores
 
 FILE = Path(__file__).with_name("systems.jsonl")
@@ -42,7 +42,7 @@ def ceiling(figure: OfficialFigure, scores: Scores, benchmark: str) -> Iterator[
     """The coders' macro-F1, where that is the official figure and there are coders."""
     if figure.metric != "mean_f1" or figure.where or figure.labels:
         return
-    for system in (s for s in scores.systems if s.name == "coders"):
+    for system in (s for s in scores.systems if s.name == CODERS):
         for score in system.scores:
             if (score.metric, score.variable, score.label) == ("f1", figure.variable, "macro"):
                 found = {"n": score.support, "system": CEILING, **_estimate(score)}

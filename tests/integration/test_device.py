@@ -53,7 +53,7 @@ def test_half_precision_changes_logits_little(run_folder: Path) -> None:
 
 
 @pytest.mark.skipif(ACCELERATOR is None, reason="needs a GPU or another accelerator")
-def test_labels_of_an_accelerator(run_folder: Path, tmp_path: Path) -> None:
+def test_labels_of_an_accelerator(run_folder: Path) -> None:
     assert ACCELERATOR is not None
     bundle = load_bundle(run_folder)
     found = device_labeller(bundle, run_folder, ACCELERATOR.type)
