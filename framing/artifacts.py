@@ -22,6 +22,7 @@ class _RunNames:
     record: str = "run.json"
     checkpoint: str = "checkpoint"
     trainer: str = "trainer"
+    teacher: str = "teacher.parquet"
     bundle: str = "bundle"
     baselines: str = "baselines"
     predictions: str = "predictions"

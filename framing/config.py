@@ -216,6 +216,15 @@ class TrainingConfig(_Section):
     """
     soft_labels: bool = True
     """Train on the share of coders who gave a label instead of the gold label."""
+    teacher: Path | None = None
+    """What teaches beside the labels: a run, a bundle, or a file with probabilities.
+
+    A larger model's probabilities say more than a label does, and a small model learns from them.
+    A file holds a column ``id`` and what `framing predict` writes; sentences that it lacks are
+    learnt from their labels alone.
+    """
+    teacher_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the teacher's probability in a target; the rest is the label's."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of each target that is replaced by the label's share in the training data."""
     join_hyphens: float = Field(default=0.0, ge=0, le=1)
@@ -334,6 +343,7 @@ _OPTIONAL = (
     ("encoder", "mark_target"),
     ("encoder", "ngrams_by_target"),
     ("training", "linear_start"),
+    ("training", "teacher"),
 )
 
 
@@ -348,6 +358,11 @@ def config_hash(config: RunConfig, *hashes: str) -> str:
     # The data's content counts, not where it lies on this computer.
     for key in ("path", "codebook", "benchmark", "root"):
         canonical["data"].pop(key)
+    if config.training.teacher is None:
+        canonical["training"].pop("teacher_share")
+    else:
+        # Its content is among the hashes.
+        canonical["training"]["teacher"] = True
     for section, key in _OPTIONAL:
         if not canonical[section][key]:
             canonical[section].pop(key)
@@ -469,7 +484,8 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
         }
     )
     encoder = _resolve_encoder(config.encoder, folder)
-    return config.model_copy(update={"data": data, "encoder": encoder})
+    training = config.training.model_copy(update={"teacher": absolute(config.training.teacher)})
+    return config.model_copy(update={"data": data, "encoder": encoder, "training": training})
 
 
 def _resolve_encoder(encoder: EncoderConfig, folder: Path) -> EncoderConfig:

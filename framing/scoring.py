@@ -170,8 +170,20 @@ def _warnings(record: dict[str, Any], book: Codebook, scored: Scored) -> dict[st
     known = {
         "warning_language": language_warning(record["encoder"], book),
         "warning_single_sentences": _single_sentences(scored),
+        "warning_teacher": _other_splits(record),
     }
     return {name: text for name, text in known.items() if text}
+
+
+def _other_splits(record: dict[str, Any]) -> str:
+    """Whether a teacher may have learnt what its student is tested on."""
+    teacher = record.get("teacher")
+    if teacher is None or teacher["splits"] in (None, record["data"]["splits"]):
+        return ""
+    return (
+        "The teacher was trained with other splits: it may have learnt documents of the test "
+        "split, and its student's scores may be too high. Train it with the same splits."
+    )
 
 
 def _single_sentences(scored: Scored) -> str:
@@ -200,6 +212,7 @@ def _facts(record: dict[str, Any], origin: str) -> dict[str, str]:
         "epochs": f"{training['epochs']:g}",
         "training time": f"{training['seconds'] / 60:.1f} minutes",
         "expected shares": _expected_shares(record),
+        "teacher": _teacher(record.get("teacher")),
         "precision": f"{training['precision']} on {training['device']}",
         "machine": record["machine"],
         "commit": record["commit"] or "unknown",
@@ -219,6 +232,11 @@ def _training_data(record: dict[str, Any]) -> str:
         for a in record.get("added", [])
     )
     return f"{record['corpus']}. {record['origin']}{added}".strip()
+
+
+def _teacher(record: dict[str, Any] | None) -> str:
+    """Who taught beside the labels, "" where nobody did."""
+    return "" if record is None else f"{record['name']} ({record['share']:.0%} of each target)"
 
 
 def _expected_shares(record: dict[str, Any]) -> str:

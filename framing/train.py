@@ -56,12 +56,22 @@ from framing.model.finetune import (
     model_logits,
     thin_easy,
 )
-from framing.model.processes import is_main_process, part_company, process_count
+from framing.model.processes import is_main_process, part_company, process_count, wait_for
 from framing.provenance import commit, machine, versions
 from framing.records import Sentence
 from framing.report import load_scores, render_seed_summary
 from framing.scoring import Scored, embedder, score_run
 from framing.study import Study, load_study
+from framing.teacher import (
+    answers,
+    asks_model,
+    check_teacher,
+    read_probabilities,
+    taught,
+    teacher_hash,
+    teacher_splits,
+    write_probabilities,
+)
 
 if TYPE_CHECKING:
     from framing.codebook import Codebook
@@ -81,6 +91,7 @@ class Stage:
         seed: Training seed.
         folder: Of the run.
         say: Tells the user what is being done.
+        lessons: Folder of the run that keeps a teacher's answers for all seeds; None: its own.
     """
 
     config: RunConfig
@@ -88,6 +99,7 @@ class Stage:
     seed: int
     folder: Path
     say: Say
+    lessons: Path | None = None
 
     @property
     def settings(self) -> InputSettings:
@@ -119,7 +131,7 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     digest = run_digest(config, study)
     folders = [runs / f"{config.name}-{digest}-s{seed}" for seed in config.seeds]
     stages = [
-        Stage(config, study, seed, folder, say)
+        Stage(config, study, seed, folder, say, folders[0])
         for seed, folder in zip(config.seeds, folders, strict=True)
     ]
     if process_count() > 1:
@@ -168,7 +180,9 @@ def hide_loading_bars() -> None:
 
 def run_digest(config: RunConfig, study: Study) -> str:
     """What tells a run from those with another config, other data or another encoder."""
-    return config_hash(config, study.hash, fingerprint(find_encoder(config.encoder)))
+    hashes = [study.hash, fingerprint(find_encoder(config.encoder))]
+    teacher = config.training.teacher
+    return config_hash(config, *hashes, *([] if teacher is None else [teacher_hash(teacher)]))
 
 
 def write_summary(target: Path, folders: Sequence[Path], say: Say) -> None:
@@ -195,6 +209,8 @@ def check(config: RunConfig, study: Study) -> None:
     check_trackers(config.training.report_to)
     _check_prevalence(config, study)
     _check_metadata(config, study)
+    if (teacher := config.training.teacher) is not None:
+        check_teacher(teacher, study.training_sentences(config.data), study.book)
     _check_encoder(config, study)
     sentences = study.training_sentences(config.data)
     factors = study.training_factors(sentences, config.data)
@@ -437,6 +453,8 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
         targets = Targets(*study.soft_labels_of(sentences))
     if split == "train" and config.training.label_smoothing:
         targets = smoothed(targets, study.book, config.training.label_smoothing)
+    if split == "train":
+        targets = _with_teacher(stage, targets, sentences)
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.no_truncation()
@@ -450,6 +468,30 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
     documents = [s.doc_id for s in sentences]
     tokens = tokenize(backend, sentences, stage.settings)
     return Examples(tokens, gold, targets, factors, documents)
+
+
+def _with_teacher(stage: Stage, targets: Targets, sentences: Sequence[Sentence]) -> Targets:
+    """The targets with the teacher's share in them, where the config names a teacher."""
+    source, book = stage.config.training.teacher, stage.study.book
+    if source is None:
+        return targets
+    kept = (stage.lessons or stage.folder) / RUN.teacher
+    if asks_model(source):
+        if not is_main_process():
+            wait_for(kept)
+        elif not kept.is_file():
+            stage.say(f"{stage.folder}: the teacher's answers ({kept})")
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_probabilities(kept, sentences, answers(source, sentences, book), book)
+        source = kept
+    found = read_probabilities(source, [s.id for s in sentences], book)
+    n_taught = int(found.known.any(axis=1).sum())
+    if n_taught < len(sentences):
+        stage.say(
+            f"{stage.folder}: the teacher knows {n_taught:,} of {len(sentences):,} training "
+            "sentences; the others are learnt from their labels alone"
+        )
+    return taught(targets, found, book, stage.config.training.teacher_share)
 
 
 def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_train: int) -> None:
@@ -476,10 +518,23 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
                 for added in stage.study.added
             ],
             "prevalence": stage.config.decisions.prevalence,
+            "teacher": _teacher_record(stage),
             "licence": stage.config.licence,
             "data": stage.study.hashes(),
         },
     )
+
+
+def _teacher_record(stage: Stage) -> dict[str, Any] | None:
+    source = stage.config.training.teacher
+    if source is None:
+        return None
+    return {
+        "name": source.name,
+        "hash": teacher_hash(source),
+        "share": stage.config.training.teacher_share,
+        "splits": teacher_splits(source),
+    }
 
 
 def make_bundle(stage: Stage) -> None:

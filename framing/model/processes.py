@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
+
+#: Seconds between two looks for a file.
+_LOOKS = 1.0
 
 # Where accelerate looks, in its order: torchrun and `accelerate launch` set the first.
 _RANK = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
@@ -25,6 +30,15 @@ def part_company() -> None:
 
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def wait_for(path: Path) -> None:
+    """Wait until the main process has written a file, all of which comes into place at once.
+
+    torchrun ends the others when the main process fails, so that none waits for ever.
+    """
+    while not path.is_file():
+        time.sleep(_LOOKS)
 
 
 def _first_number(names: tuple[str, ...], otherwise: int) -> int:

@@ -1,0 +1,123 @@
+"""A run teaches another: its probabilities are asked for once and learnt beside the labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framing.artifacts import BUNDLE, RUN, check_manifest, read_json, sha256_file
+from framing.cli.main import main
+from framing.config import load_config
+from framing.inference.bundle import load_bundle
+from framing.report import load_scores
+from framing.study import load_study
+from framing.teacher import read_probabilities
+from framing.train import Stage, examples, find_encoder, load_fast_tokenizer
+from tests.integration.conftest import CONFIG
+
+STUDENT = CONFIG.replace("name: own", "name: student").replace("epochs: 20", "epochs: 10") + (
+    "  baselines: [majority]\nseeds: [1, 2]\n"
+)
+
+
+@pytest.fixture(scope="module")
+def config(study: Path) -> Path:
+    path = study / "student.yaml"
+    text = STUDENT.replace("training:\n", "training:\n  teacher: runs/own\n  teacher_share: 0.75\n")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(study: Path, config: Path) -> Path:
+    assert main(["train", str(config), "--runs", str(study / "students")]) == 0
+    return study / "students"
+
+
+def test_the_teacher_is_asked_once_for_all_seeds(runs: Path, study: Path) -> None:
+    first, second = sorted(runs.glob("student-*-s[12]"))
+    for folder in (first, second):
+        check_manifest(folder, RUN.manifest)
+        teacher = read_json(folder / RUN.record)["teacher"]
+        assert teacher == {
+            "name": (study / "runs" / "own").resolve().name,
+            "hash": load_bundle(study / "runs" / "own").hash,
+            "share": 0.75,
+            "splits": read_json(study / "runs" / "own" / RUN.record)["data"]["splits"],
+        }
+    assert (first / RUN.teacher).is_file()
+    assert not (second / RUN.teacher).exists()
+    found = load_scores(first)
+    assert found.facts["teacher"] == f"{teacher['name']} (75% of each target)"
+    assert "warning_teacher" not in found.facts
+
+
+def test_targets_hold_what_the_teacher_says(runs: Path, config: Path) -> None:
+    (folder,) = runs.glob("student-*-s1")
+    loaded = load_config(config)
+    study = load_study(loaded)
+    tokenizer = load_fast_tokenizer(find_encoder(loaded.encoder))
+    stage = Stage(loaded, study, 1, folder, print)
+    train = examples(stage, tokenizer, "train")
+    ids = [s.id for s in study.training_sentences(loaded.data)]
+    answers = read_probabilities(folder / RUN.teacher, ids, study.book)
+    assert answers.known.all()
+    shares, weights = study.soft_labels_of(study.training_sentences(loaded.data))
+    np.testing.assert_allclose(train.targets.values, 0.25 * shares + 0.75 * answers.probabilities)
+    np.testing.assert_array_equal(train.targets.weights, weights)
+    # Of the development split labels alone are learnt, and coder C's slips are in the shares.
+    assert set(np.unique(examples(stage, tokenizer, "dev").gold.values)) == {False, True}
+
+
+def test_a_teacher_with_other_splits_is_told(
+    study: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a file of predictions teaches too; those it lacks are learnt from labels alone."""
+    arguments = ["train", str(config), "--runs", str(tmp_path)]
+    for change in ("seeds=[1]", "training.epochs=1", "data.splits={seed: 5}"):
+        arguments += ["--set", change]
+    assert main(arguments) == 0
+    warning = load_scores(tmp_path / "student").facts["warning_teacher"]
+    assert warning.startswith("The teacher was trained with other splits")
+    assert warning in (tmp_path / "student" / RUN.report_markdown).read_text(encoding="utf-8")
+
+
+def test_a_file_of_predictions_teaches(
+    study: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (study / "coded.csv").read_text(encoding="utf-8").splitlines()
+    part = tmp_path / "part.csv"
+    # Each sentence once, of the first 60 documents.
+    part.write_text("\n".join([lines[0], *lines[1:541:3]]) + "\n", encoding="utf-8")
+    out = tmp_path / "teacher.parquet"
+    run = str(study / "runs" / "own")
+    assert main(["predict", "--model", run, str(part), "--out", str(out)]) == 0
+    arguments = ["train", str(config), "--runs", str(tmp_path / "runs")]
+    for change in ("seeds=[1]", "training.epochs=1", f"training.teacher={out}"):
+        arguments += ["--set", change]
+    assert main(arguments) == 0
+    assert "of 168 training sentences; the others are learnt" in capsys.readouterr().out
+    folder = (tmp_path / "runs" / "student").resolve()
+    teacher = read_json(folder / RUN.record)["teacher"]
+    assert (teacher["name"], teacher["splits"]) == ("teacher.parquet", None)
+    assert teacher["hash"] == sha256_file(out)
+    assert not (folder / RUN.teacher).exists()
+
+
+def test_a_teacher_with_another_codebook_is_refused(
+    study: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = tmp_path / "book.yaml"
+    text = (study / "book.yaml").read_text(encoding="utf-8")
+    book.write_text(text.replace("id: opposition", "id: critics"), encoding="utf-8")
+    table = (study / "coded.csv").read_text(encoding="utf-8").replace("opposition", "critics")
+    (tmp_path / "coded.csv").write_text(table, encoding="utf-8")
+    arguments = ["train", str(config), "--runs", str(tmp_path / "runs")]
+    for change in (f"data.codebook={book}", f"data.path={tmp_path / 'coded.csv'}"):
+        arguments += ["--set", change]
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert "was trained with another codebook" in message
+    assert "found a difference in speaker" in message
+    assert not (tmp_path / "runs").exists()
+    assert (study / "runs" / "own" / RUN.bundle / BUNDLE.graph).is_file()
