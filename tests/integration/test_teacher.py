@@ -1,18 +1,19 @@
 """A run teaches another: its probabilities are asked for once and learnt beside the labels."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from framing.artifacts import BUNDLE, RUN, check_manifest, read_json, sha256_file
+from framing.artifacts import BUNDLE, RUN, check_manifest, read_json, write_json
 from framing.cli.main import main
 from framing.config import load_config
 from framing.inference.bundle import load_bundle
 from framing.report import load_scores
 from framing.study import load_study
 from framing.teacher import read_probabilities
-from framing.train import Stage, examples, find_encoder, load_fast_tokenizer
+from framing.train import Stage, check, examples, find_encoder, load_fast_tokenizer
 from tests.integration.conftest import CONFIG
 
 STUDENT = CONFIG.replace("name: own", "name: student").replace("epochs: 20", "epochs: 10") + (
@@ -69,39 +70,44 @@ def test_targets_hold_what_the_teacher_says(runs: Path, config: Path) -> None:
     assert set(np.unique(examples(stage, tokenizer, "dev").gold.values)) == {False, True}
 
 
-def test_a_teacher_with_other_splits_is_told(
-    study: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And a file of predictions teaches too; those it lacks are learnt from labels alone."""
-    arguments = ["train", str(config), "--runs", str(tmp_path)]
-    for change in ("seeds=[1]", "training.epochs=1", "data.splits={seed: 5}"):
-        arguments += ["--set", change]
-    assert main(arguments) == 0
-    warning = load_scores(tmp_path / "student").facts["warning_teacher"]
+def test_a_teacher_with_other_splits_is_told(study: Path, runs: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(runs / "student", tmp_path / "student")
+    record = read_json(folder / RUN.record)
+    record["teacher"]["splits"] = "others"
+    write_json(folder / RUN.record, record)
+    out = tmp_path / "new"
+    arguments = ["evaluate", "--model", str(folder), "--data", str(study / "new.csv")]
+    assert main([*arguments, "--out", str(out)]) == 0
+    warning = load_scores(out).facts["warning_teacher"]
     assert warning.startswith("The teacher was trained with other splits")
-    assert warning in (tmp_path / "student" / RUN.report_markdown).read_text(encoding="utf-8")
+    assert warning in (out / RUN.report_markdown).read_text(encoding="utf-8")
 
 
-def test_a_file_of_predictions_teaches(
+def test_a_file_of_predictions_teaches_what_it_knows(
     study: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = (study / "coded.csv").read_text(encoding="utf-8").splitlines()
     part = tmp_path / "part.csv"
     # Each sentence once, of the first 60 documents.
     part.write_text("\n".join([lines[0], *lines[1:541:3]]) + "\n", encoding="utf-8")
-    out = tmp_path / "teacher.parquet"
-    run = str(study / "runs" / "own")
-    assert main(["predict", "--model", run, str(part), "--out", str(out)]) == 0
-    arguments = ["train", str(config), "--runs", str(tmp_path / "runs")]
-    for change in ("seeds=[1]", "training.epochs=1", f"training.teacher={out}"):
-        arguments += ["--set", change]
-    assert main(arguments) == 0
-    assert "of 168 training sentences; the others are learnt" in capsys.readouterr().out
-    folder = (tmp_path / "runs" / "student").resolve()
-    teacher = read_json(folder / RUN.record)["teacher"]
-    assert (teacher["name"], teacher["splits"]) == ("teacher.parquet", None)
-    assert teacher["hash"] == sha256_file(out)
-    assert not (folder / RUN.teacher).exists()
+    path = tmp_path / "teacher.csv"
+    model = str(study / "runs" / "own")
+    assert main(["predict", "--model", model, str(part), "--out", str(path)]) == 0
+    loaded = load_config(config, [f"training.teacher={path}"])
+    found = load_study(loaded)
+    check(loaded, found)
+    tokenizer = load_fast_tokenizer(find_encoder(loaded.encoder))
+    train = examples(Stage(loaded, found, 1, tmp_path / "run", print), tokenizer, "train")
+    sentences = found.training_sentences(loaded.data)
+    known = [int(s.doc_id[1:]) < 60 for s in sentences]
+    assert f"knows {sum(known)} of {len(known)} training sentences" in capsys.readouterr().out
+    answers = read_probabilities(path, [s.id for s in sentences], found.book)
+    shares, _ = found.soft_labels_of(sentences)
+    share = 0.75 * np.array(known)[:, None]
+    np.testing.assert_allclose(
+        train.targets.values, (1 - share) * shares + share * answers.probabilities
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_with_another_codebook_is_refused(
