@@ -75,6 +75,20 @@ class Resamples:
         """Resamples, without row 0."""
         return len(self.weights) - 1
 
+    def holding(self, flags: BoolArray, rows: IndexArray) -> BoolArray:
+        """Which documents have a unit that is flagged.
+
+        Args:
+            flags: Shape (units, ...).
+            rows: Shape (units,); the sentence of every unit.
+
+        Returns:
+            Shape (documents, ...).
+        """
+        found = np.zeros((self.n_documents, *flags.shape[1:]), dtype=bool)
+        np.logical_or.at(found, self.document[rows], flags)
+        return found
+
     def total(self, values: NDArray[Any], rows: IndexArray) -> FloatArray:
         """Weighted sums of values that belong to sentences.
 

@@ -54,6 +54,9 @@ class Figure:
         label: Label id, "macro", "micro", "pairs" or "".
         values: Shape (1 + resamples,); row 0 is the figure itself, NaN where undefined.
         support: Gold instances of the label, or units counted.
+        documents: Shape (documents,); those that hold something the figure is made of: of precision
+            a predicted instance, of recall and average precision a gold one, of f1 either (of any
+            label where it is of several), of other figures a unit.
         note: Why the value is missing or special, or "".
     """
 
@@ -63,6 +66,7 @@ class Figure:
     label: str
     values: FloatArray
     support: int
+    documents: BoolArray
     note: str = ""
 
     @property
@@ -109,13 +113,12 @@ def multi_figures(units: MultiUnits, resamples: Resamples, bins: int) -> Iterato
         precision, recall and f1 by label, macro and micro; exact_match; with probabilities
         average_precision, brier, log_loss and calibration_error by label, macro and micro.
     """
-    total = len(units.rows)
     counts = _resampled_counts(units.gold, units.predicted, units.rows, resamples)
-    yield from _count_figures(counts, units, units.gold.sum(axis=0), total)
-    yield from _micro_figures(counts, units, "micro", total)
+    yield from _count_figures(counts, units, resamples)
+    yield from _micro_figures(counts, units, resamples)
     right = (units.gold == units.predicted).all(axis=1)
     exact = _mean(right.astype(float), units.rows, resamples)
-    yield _figure("exact_match", units, "", exact, total)
+    yield _figure("exact_match", units, "", exact, _all_units(units, resamples))
     if units.probabilities is not None:
         yield from _ranking_figures(units, units.probabilities, resamples)
         yield from _error_figures(units, units.probabilities, resamples)
@@ -129,16 +132,15 @@ def single_figures(units: SingleUnits, resamples: Resamples, bins: int) -> Itera
         precision, recall and f1 by label and macro; f1 micro, accuracy and kappa; with
         probabilities brier, log_loss and calibration_error of the most probable label.
     """
-    k, total = len(units.labels), len(units.rows)
     confusion = _resampled_confusion(units, resamples)
     counts = counts_of_confusion(confusion)
-    support = np.bincount(units.gold, minlength=k)
-    yield from _count_figures(counts, units, support, total)
-    yield _figure("f1", units, "micro", f1(pooled(counts))[:, 0], total)
-    yield _figure("accuracy", units, "", accuracy(confusion), total)
+    yield from _count_figures(counts, units, resamples)
+    basis = _all_units(units, resamples)
+    yield _figure("f1", units, "micro", f1(pooled(counts))[:, 0], basis)
+    yield _figure("accuracy", units, "", accuracy(confusion), basis)
     kappa = cohen_kappa(confusion)
-    note = "both sides give one label throughout" if total and np.isnan(kappa[0]) else ""
-    yield _figure("kappa", units, "", kappa, total, note=note)
+    note = "both sides give one label throughout" if np.isnan(kappa[0]) else ""
+    yield _figure("kappa", units, "", kappa, basis, note=note)
     if units.probabilities is not None:
         yield from _softmax_figures(units, units.probabilities, resamples, bins)
 
@@ -162,11 +164,12 @@ def resampled_counts(units: MultiUnits | SingleUnits, resamples: Resamples) -> C
 def pair_figures(units: PairUnits, resamples: Resamples) -> Iterator[Figure]:
     """End-to-end precision, recall and f1 of (parent label, value) pairs, pooled."""
     counts = _resampled_counts(units.gold, units.predicted, units.rows, resamples)
+    documents = _documents(units.gold, units.predicted, units.rows, resamples)
+    support = int(units.gold.sum())
     for metric, formula in _COUNT_METRICS:
-        values = formula(pooled(counts))[:, 0]
+        values, held = formula(pooled(counts))[:, 0], _any_label(documents[metric])
         note = "no pair in gold or predictions" if np.isnan(values[0]) else ""
-        support = int(units.gold.sum())
-        yield Figure(metric, units.variable, "", "pairs", values, support, note)
+        yield Figure(metric, units.variable, "", "pairs", values, support, held, note)
 
 
 def joint_figure(units: JointUnits, resamples: Resamples) -> Figure:
@@ -174,7 +177,8 @@ def joint_figure(units: JointUnits, resamples: Resamples) -> Figure:
     total = len(units.rows)
     values = _mean(units.right.astype(float), units.rows, resamples)
     note = "" if total else "no sentence has everything coded"
-    return Figure("exact_match", "all", "", "", values, total, note)
+    documents = resamples.holding(np.ones(total, dtype=bool), units.rows)
+    return Figure("exact_match", "all", "", "", values, total, documents, note)
 
 
 def average_figures(parts: Sequence[Sequence[Figure]]) -> list[Figure]:
@@ -184,7 +188,8 @@ def average_figures(parts: Sequence[Sequence[Figure]]) -> list[Figure]:
         parts: One sequence of figures a coder, all of the same keys.
 
     Returns:
-        The means; a coder whose figure is undefined is left out of its mean.
+        The means; a coder whose figure is undefined is left out of its mean. Documents are those of
+        any coder.
     """
     out = []
     for same in zip(*parts, strict=True):
@@ -192,7 +197,8 @@ def average_figures(parts: Sequence[Sequence[Figure]]) -> list[Figure]:
         support = round(sum(figure.support for figure in same) / len(same))
         defined = sum(not np.isnan(figure.values[0]) for figure in same)
         note = f"mean of {defined} coders" if defined else same[0].note
-        out.append(replace(same[0], values=values, support=support, note=note))
+        documents = np.logical_or.reduce([figure.documents for figure in same])
+        out.append(replace(same[0], values=values, support=support, documents=documents, note=note))
     return out
 
 
@@ -220,26 +226,69 @@ def to_score(figure: Figure, confidence: float) -> schema.Score:
         interval.high,
         figure.support,
         "; ".join(notes),
+        int(figure.documents.sum()),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a figure rests on: its support and its documents, as in `Figure`."""
+
+    support: int
+    documents: BoolArray
+
+
+def _all_units(units: MultiUnits | SingleUnits, resamples: Resamples) -> _Basis:
+    return _Basis(len(units.rows), resamples.holding(np.ones(len(units.rows), bool), units.rows))
+
+
 def _count_figures(
-    counts: Counts, units: MultiUnits | SingleUnits, support: IndexArray, total: int
+    counts: Counts, units: MultiUnits | SingleUnits, resamples: Resamples
 ) -> Iterator[Figure]:
+    gold, predicted = _flags(units)
+    support, documents = gold.sum(axis=0), _documents(gold, predicted, units.rows, resamples)
     for metric, formula in _COUNT_METRICS:
-        values = formula(counts)
+        values, held = formula(counts), documents[metric]
         for k, label in enumerate(units.labels):
             note = _label_note(metric, counts, k)
-            yield _figure(metric, units, label, values[:, k], int(support[k]), note=note)
-        note = _absent_note(values[0], units.labels)
-        yield _figure(metric, units, "macro", macro(values), total, note=note)
+            basis = _Basis(int(support[k]), held[:, k])
+            yield _figure(metric, units, label, values[:, k], basis, note=note)
+        note, basis = _absent_note(values[0], units.labels), _together(units, held)
+        yield _figure(metric, units, "macro", macro(values), basis, note=note)
 
 
-def _micro_figures(counts: Counts, units: MultiUnits, label: str, total: int) -> Iterator[Figure]:
+def _micro_figures(counts: Counts, units: MultiUnits, resamples: Resamples) -> Iterator[Figure]:
+    documents = _documents(units.gold, units.predicted, units.rows, resamples)
     for metric, formula in _COUNT_METRICS:
-        values = formula(pooled(counts))[:, 0]
+        values, basis = formula(pooled(counts))[:, 0], _together(units, documents[metric])
         note = "no label in gold or predictions" if np.isnan(values[0]) else ""
-        yield _figure(metric, units, label, values, total, note=note)
+        yield _figure(metric, units, "micro", values, basis, note=note)
+
+
+def _flags(units: MultiUnits | SingleUnits) -> tuple[BoolArray, BoolArray]:
+    """Gold and decided labels, each of shape (units, labels)."""
+    if isinstance(units, MultiUnits):
+        return units.gold, units.predicted
+    each = np.eye(len(units.labels), dtype=bool)
+    return each[units.gold], each[units.predicted]
+
+
+def _documents(
+    gold: BoolArray, predicted: BoolArray, rows: IndexArray, resamples: Resamples
+) -> dict[str, BoolArray]:
+    """Metric -> documents with something that it counts, shape (documents, labels)."""
+    there, given = resamples.holding(gold, rows), resamples.holding(predicted, rows)
+    return {"precision": given, "recall": there, "f1": there | given}
+
+
+def _together(units: MultiUnits | SingleUnits, held: BoolArray) -> _Basis:
+    """The basis of a figure of several labels, from the documents of each."""
+    return _Basis(len(units.rows), _any_label(held))
+
+
+def _any_label(held: BoolArray) -> BoolArray:
+    found: BoolArray = np.logical_or.reduce(held, axis=1)
+    return found
 
 
 def _ranking_figures(
@@ -249,18 +298,18 @@ def _ranking_figures(
         resamples.average_precision(units.gold[:, k], probabilities[:, k], units.rows)
         for k in range(len(units.labels))
     ]
-    support = units.gold.sum(axis=0)
+    support, held = units.gold.sum(axis=0), resamples.holding(units.gold, units.rows)
     for k, label in enumerate(units.labels):
-        note = "" if support[k] else "no gold instance"
-        yield _figure("average_precision", units, label, by_label[k], int(support[k]), note=note)
-    values = np.stack(by_label, axis=-1)
-    note, total = _absent_note(values[0], units.labels), len(units.rows)
-    yield _figure("average_precision", units, "macro", macro(values), total, note=note)
+        note, basis = "" if support[k] else "no gold instance", _Basis(int(support[k]), held[:, k])
+        yield _figure("average_precision", units, label, by_label[k], basis, note=note)
+    values, basis = np.stack(by_label, axis=-1), _together(units, held)
+    note = _absent_note(values[0], units.labels)
+    yield _figure("average_precision", units, "macro", macro(values), basis, note=note)
     micro = resamples.average_precision(
         units.gold.ravel(), probabilities.ravel(), np.repeat(units.rows, len(units.labels))
     )
     note = "" if support.any() else "no gold instance"
-    yield _figure("average_precision", units, "micro", micro, total, note=note)
+    yield _figure("average_precision", units, "micro", micro, basis, note=note)
 
 
 def _error_figures(
@@ -272,7 +321,7 @@ def _error_figures(
     }
     for metric, values in terms.items():
         means = _mean(values, units.rows, resamples)
-        yield from _spread(metric, units, means, means.mean(axis=-1))
+        yield from _spread(metric, units, means, means.mean(axis=-1), resamples)
 
 
 def _calibration_figures(
@@ -289,32 +338,34 @@ def _calibration_figures(
         np.sum([b.probability for b in by_label], axis=0),
         np.sum([b.observed for b in by_label], axis=0),
     )
-    yield from _spread("calibration_error", units, values, calibration_error_from_bins(together))
+    micro = calibration_error_from_bins(together)
+    yield from _spread("calibration_error", units, values, micro, resamples)
 
 
 def _spread(
-    metric: str, units: MultiUnits, values: FloatArray, micro: FloatArray
+    metric: str, units: MultiUnits, values: FloatArray, micro: FloatArray, resamples: Resamples
 ) -> Iterator[Figure]:
     """Figures by label, their mean as macro, and the pooled one as micro."""
-    total = len(units.rows)
+    basis = _all_units(units, resamples)
     for k, label in enumerate(units.labels):
-        yield _figure(metric, units, label, values[:, k], int(units.gold[:, k].sum()))
-    yield _figure(metric, units, "macro", macro(values), total)
-    yield _figure(metric, units, "micro", micro, total)
+        of_label = replace(basis, support=int(units.gold[:, k].sum()))
+        yield _figure(metric, units, label, values[:, k], of_label)
+    yield _figure(metric, units, "macro", macro(values), basis)
+    yield _figure(metric, units, "micro", micro, basis)
 
 
 def _softmax_figures(
     units: SingleUnits, probabilities: FloatArray, resamples: Resamples, bins: int
 ) -> Iterator[Figure]:
-    total = len(units.rows)
+    basis = _all_units(units, resamples)
     squares = categorical_squared_errors(units.gold, probabilities)
-    yield _figure("brier", units, "", _mean(squares, units.rows, resamples), total)
+    yield _figure("brier", units, "", _mean(squares, units.rows, resamples), basis)
     losses = categorical_log_losses(units.gold, probabilities)
-    yield _figure("log_loss", units, "", _mean(losses, units.rows, resamples), total)
+    yield _figure("log_loss", units, "", _mean(losses, units.rows, resamples), basis)
     right = probabilities.argmax(axis=1) == units.gold
     sums = _resampled_bins(right, probabilities.max(axis=1), units.rows, resamples, bins)
     values = calibration_error_from_bins(sums)
-    yield _figure("calibration_error", units, "", values, total)
+    yield _figure("calibration_error", units, "", values, basis)
 
 
 def _figure(
@@ -322,13 +373,14 @@ def _figure(
     units: MultiUnits | SingleUnits,
     label: str,
     values: FloatArray,
-    support: int,
+    basis: _Basis,
     *,
     note: str = "",
 ) -> Figure:
     if not len(units.rows):
         note = "no unit was coded"
-    return Figure(metric, units.variable, units.head, label, values, support, note)
+    where = metric, units.variable, units.head, label
+    return Figure(*where, values, basis.support, basis.documents, note)
 
 
 def _label_note(metric: str, counts: Counts, k: int) -> str:

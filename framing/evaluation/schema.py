@@ -63,6 +63,8 @@ class Score:
         high: Upper end.
         support: Gold instances of the label, or sentences counted.
         note: Why a value is missing or special, or "".
+        documents: Those that hold something the figure is made of (`evaluation.figures.Figure`);
+            None in scores of earlier versions.
     """
 
     metric: str
@@ -74,6 +76,7 @@ class Score:
     high: float | None
     support: int
     note: str = ""
+    documents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Comparison:
         low: Lower end of the interval of the difference.
         high: Upper end.
         p_value: Two-sided, from the paired bootstrap over documents.
+        documents: Those that hold something which either figure is made of; None in scores of
+            earlier versions.
     """
 
     other: str
@@ -121,6 +126,7 @@ class Comparison:
     low: float
     high: float
     p_value: float
+    documents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import framing
-from framing.arrays import FloatArray
 from framing.codebook import Codebook
 from framing.data.agreement import agreement
 from framing.data.benchmarks import OfficialFigure
@@ -321,18 +320,18 @@ def _comparisons(
         model = beside if name == schema.CODERS else {figure.key: figure for figure in first}
         for key in _compared(book):
             if key in model and key in other:
-                differences = model[key].values - other[key].values
-                yield from _comparison(name, key, differences, confidence)
+                yield from _comparison(name, model[key], other[key], confidence)
 
 
 def _comparison(
-    name: str, key: Key, differences: FloatArray, confidence: float
+    name: str, model: Figure, other: Figure, confidence: float
 ) -> Iterator[schema.Comparison]:
     """One comparison, or none where the difference or all its resamples are undefined."""
+    differences = model.values - other.values
     interval = percentile_interval(differences, confidence)
     if interval.low is None or interval.high is None:
         return
-    metric, variable, _, label = key
+    metric, variable, _, label = model.key
     yield schema.Comparison(
         other=name,
         metric=metric,
@@ -342,6 +341,7 @@ def _comparison(
         low=interval.low,
         high=interval.high,
         p_value=paired_p_value(differences),
+        documents=int((model.documents | other.documents).sum()),
     )
 
 

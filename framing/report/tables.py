@@ -37,9 +37,10 @@ def systems_table(view: View, variable: Variable) -> Table:
     }
     shown["End-to-end F1"] = tuple(view.pairs("f1", variable, system=n) for n in names)
     shown = {title: scores for title, scores in shown.items() if any(scores)}
-    rows = []
+    rows, compared = [], []
     for k, name in enumerate(names):
         found = view.comparison(name, "f1", variable, "macro")
+        compared += [found] if found else []
         tested = (difference(found), _p_value(view, found)) if found else ("", "")
         cells = (view.system_name(name), *(estimate(s[k]) for s in shown.values()), *tested)
         rows.append(Row(cells, strong=name == view.model.name))
@@ -54,18 +55,18 @@ def systems_table(view: View, variable: Variable) -> Table:
         caption=f"{variable_name(variable)}: all systems, and the model's macro-F1 minus theirs",
         columns=_columns("System", columns),
         rows=tuple(rows),
-        notes=(*notes, *_untested(view)),
+        notes=(*notes, *_untested(view, compared)),
     )
 
 
 def _p_value(view: View, found: Comparison) -> str:
-    return UNDEFINED if view.too_few_documents else p_value(found.p_value)
+    return UNDEFINED if view.too_few_documents(found) else p_value(found.p_value)
 
 
-def _untested(view: View) -> Iterator[str]:
+def _untested(view: View, found: Sequence[Comparison]) -> Iterator[str]:
     """Why differences have no p-value, where they have none."""
-    if view.scores.comparisons and view.too_few_documents:
-        yield f"p: too few documents to test differences ({view.too_few_documents})."
+    if few := view.too_few_documents(*found):
+        yield f"p: too few documents to test differences ({few})."
 
 
 def _summary_metrics(variable: Variable) -> tuple[tuple[str, str, str], ...]:
@@ -214,7 +215,7 @@ def comparisons_table(view: View) -> Table:
         caption="All comparisons of the model with other systems",
         columns=(*columns, Column("Difference"), Column("p")),
         rows=rows,
-        notes=tuple(_untested(view)),
+        notes=tuple(_untested(view, view.scores.comparisons)),
         folded=True,
     )
 

@@ -16,6 +16,7 @@ from framing.evaluation.scoring import (
     evaluate_systems,
 )
 from framing.records import Annotation, Sentence
+from tests.unit.evaluation.conftest import PROBABILITIES
 
 REPOSITORY = Path(__file__).parents[3]
 REAL = REPOSITORY.parent / "shared" / "real"
@@ -211,6 +212,48 @@ def many_documents(example, n):
         for p, s in zip(predictions, large.sentences, strict=True)
     ]
     return large.scores([System("model", "model", "The model.", found)])
+
+
+@pytest.mark.parametrize(
+    ("key", "documents"),
+    [
+        # Economy is gold in d1 and given in d1 and d2; health is gold and given in d1 and d3.
+        (("precision", "topics", "topics", "economy"), 2),
+        (("recall", "topics", "topics", "economy"), 1),
+        (("f1", "topics", "topics", "economy"), 2),
+        (("average_precision", "topics", "topics", "economy"), 1),
+        (("recall", "topics", "topics", "macro"), 2),
+        (("f1", "topics", "topics", "macro"), 3),
+        (("f1", "topics", "topics", "micro"), 3),
+        (("brier", "topics", "topics", "economy"), 3),
+        # The stance of s1 and s2 alone is coded.
+        (("f1", "tone", "", "macro"), 1),
+        (("accuracy", "tone", "tone.health", ""), 1),
+        (("recall", "tone", "", "pairs"), 1),
+        (("precision", "tone", "", "pairs"), 2),
+        (("accuracy", "voice", "voice", ""), 2),
+        (("exact_match", "all", "", ""), 2),
+    ],
+)
+def test_documents_are_those_that_hold_what_a_figure_is_made_of(scores, score, key, documents):
+    assert score(scores, *key).documents == documents
+
+
+def test_a_difference_rests_on_the_documents_of_both_systems(example):
+    other = np.array(PROBABILITIES)
+    other[:, 0] = [0.9, 0.9, 0.1, 0.9]  # economy in d1 and d3 in place of d1 and d2
+    found = example.scores([example.system(), example.system("x", "baseline", other)])
+    documents = {(c.variable, c.label, c.metric): c.documents for c in found.comparisons}
+    assert documents["topics", "economy", "f1"] == 3
+    assert documents["topics", "health", "f1"] == 2
+    assert documents["tone", "macro", "f1"] == 1
+
+
+def test_scores_without_documents_of_figures_can_be_read(scores):
+    old = schema.to_dict(scores)
+    for score in old["systems"][0]["scores"]:
+        del score["documents"]
+    assert schema.from_dict(old).systems[0].scores[0].documents is None
 
 
 def test_no_resamples_give_figures_without_intervals(example, score):

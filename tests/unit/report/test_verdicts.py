@@ -109,6 +109,36 @@ def test_few_documents_have_no_p_values_and_call_no_baseline_equal(flagship: Sco
     assert any("not better" in w for w in warnings(enough))
 
 
+def test_documents_of_a_difference_count_and_not_those_of_the_data(flagship: Scores) -> None:
+    """Stance coded in 2 of 272 documents: no more can be said of it than of a file with 2."""
+    found = Comparison("tfidf", "f1", "stance", "macro", 0.2, 0.1, 0.3, 0.002, documents=2)
+    near = Comparison("keywords", "f1", "stance", "macro", 0.01, -0.1, 0.1, 0.9, documents=2)
+    view = View(replace(flagship, comparisons=(found, near)))
+    stance = view.book.variable("stance")
+    (sentence,) = [s for s in verdict(view, stance).sentences if "+0.200" in s]
+    assert sentence.endswith("chance (2 documents, 10 are needed).")
+    assert not any("not better" in w for w in warnings(view))
+    table = systems_table(view, stance)
+    assert "p: too few documents to test differences (2 documents, 10 are needed)." in table.notes
+    assert {row.cells[-1] for row in table.rows} == {"", "n/a"}
+
+
+def test_figures_of_few_documents_are_named(flagship: Scores) -> None:
+    scores = (
+        Score("f1", "frames", "frames", "macro", 0.5, 0.4, 0.6, 900, documents=20),
+        Score("f1", "frames", "frames", "nato_concerns", 0.5, 0.4, 0.6, 25, documents=19),
+        Score("f1", "stance", "", "macro", 0.5, 0.4, 0.6, 300, documents=3),
+        Score("f1", "stance", "stance.nato_concerns", "macro", 0.5, 0.4, 0.6, 30, documents=2),
+    )
+    view = View(replace(flagship, systems=(replace(flagship.systems[0], scores=scores),)))
+    (found,) = [w for w in warnings(view) if w.startswith("Fewer than 20 documents")]
+    assert found.endswith(
+        "no difference is judged: Frames / NATO concerns (19); Stance (3); "
+        "Stance on NATO concerns (2)."
+    )
+    assert not any(w.startswith("Fewer than 20 documents") for w in warnings(View(flagship)))
+
+
 def test_lead_has_the_scores_numbers(flagship: Scores) -> None:
     score = Score("f1", "stance", "", "macro", 0.4567, 0.4001, 0.5002, 321)
     model = replace(flagship.systems[0], scores=(score,))
