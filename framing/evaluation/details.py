@@ -12,8 +12,8 @@ from framing.arrays import BoolArray, FloatArray
 from framing.codebook import Codebook, Head
 from framing.decisions import Decisions
 from framing.evaluation import schema
-from framing.evaluation.bootstrap import Resamples, percentile_interval
-from framing.evaluation.figures import macro_f1
+from framing.evaluation.bootstrap import Interval, Resamples
+from framing.evaluation.figures import figure_interval, macro_f1
 from framing.evaluation.units import (
     Answers,
     MultiUnits,
@@ -319,17 +319,18 @@ def slices(
             if len(part.rows) < settings.least:
                 continue
             documents = len(np.unique(resamples.document[part.rows]))
-            values = macro_f1(part, resamples)
-            interval = percentile_interval(
-                values if documents > 1 else values[:1], settings.confidence
-            )
+            figure = macro_f1(part, resamples)
+            interval = figure_interval(figure, settings.confidence)
+            if documents < 2:
+                interval = Interval(None, None, 0)
+            f1 = float(figure.values[0])
             yield schema.Slice(
                 field=field,
                 value=value,
                 variable=part.variable,
                 n=len(np.unique(part.rows)),
                 documents=documents,
-                f1=None if np.isnan(values[0]) else float(values[0]),
+                f1=None if np.isnan(f1) else f1,
                 low=interval.low,
                 high=interval.high,
             )

@@ -10,7 +10,12 @@ import numpy as np
 from framing.arrays import BoolArray, FloatArray
 from framing.codebook import Codebook
 from framing.evaluation import schema
-from framing.evaluation.bootstrap import Resamples, centred_interval, percentile_interval
+from framing.evaluation.bootstrap import (
+    Interval,
+    Resamples,
+    centred_interval,
+    percentile_interval,
+)
 from framing.evaluation.units import (
     Answers,
     JointUnits,
@@ -36,7 +41,7 @@ from framing.metrics.calibration import (
 )
 from framing.metrics.checks import IndexArray
 from framing.metrics.confusion import accuracy, cohen_kappa, counts_of_confusion
-from framing.metrics.counts import Counts, f1, macro, pooled, precision, recall
+from framing.metrics.counts import Counts, f1, macro, macro_of, pooled, precision, recall
 
 Key = tuple[str, str, str, str]
 
@@ -52,12 +57,18 @@ class Figure:
         variable: Variable id, or "all".
         head: Head name, or "".
         label: Label id, "macro", "micro", "pairs" or "".
-        values: Shape (1 + resamples,); row 0 is the figure itself, NaN where undefined.
+        values: Shape (1 + resamples,); row 0 is the figure itself, NaN where undefined. A macro
+            figure is in every resample the mean over the labels that it is over in row 0; one that
+            is undefined there counts as 0.
         support: Gold instances of the label, or units counted.
         documents: Shape (documents,); those that hold something the figure is made of: of precision
             a predicted instance, of recall and average precision a gold one, of f1 either (of any
             label where it is of several), of other figures a unit.
         note: Why the value is missing or special, or "".
+        upper: Of a macro figure the same with 1 in place of what is undefined in a resample; None
+            for other figures.
+        compared: Of a macro figure the same as `values` over the labels that gold has, so that all
+            systems are compared on the same labels; None for other figures.
     """
 
     metric: str
@@ -68,11 +79,23 @@ class Figure:
     support: int
     documents: BoolArray
     note: str = ""
+    upper: FloatArray | None = None
+    compared: FloatArray | None = None
 
     @property
     def key(self) -> Key:
         """What the figure is, without its value."""
         return self.metric, self.variable, self.head, self.label
+
+    @property
+    def highest(self) -> FloatArray:
+        """Where the upper end of the interval is from."""
+        return self.values if self.upper is None else self.upper
+
+    @property
+    def paired(self) -> FloatArray:
+        """What is subtracted in a comparison."""
+        return self.values if self.compared is None else self.compared
 
 
 def all_figures(
@@ -145,13 +168,10 @@ def single_figures(units: SingleUnits, resamples: Resamples, bins: int) -> Itera
         yield from _softmax_figures(units, units.probabilities, resamples, bins)
 
 
-def macro_f1(units: MultiUnits | SingleUnits, resamples: Resamples) -> FloatArray:
-    """Macro-F1 alone, for slices.
-
-    Returns:
-        Shape (1 + resamples,).
-    """
-    return macro(f1(resampled_counts(units, resamples)))
+def macro_f1(units: MultiUnits | SingleUnits, resamples: Resamples) -> Figure:
+    """Macro-F1 alone, for slices."""
+    found = _count_figures(resampled_counts(units, resamples), units, resamples)
+    return next(figure for figure in found if (figure.metric, figure.label) == ("f1", "macro"))
 
 
 def resampled_counts(units: MultiUnits | SingleUnits, resamples: Resamples) -> Counts:
@@ -193,13 +213,41 @@ def average_figures(parts: Sequence[Sequence[Figure]]) -> list[Figure]:
     """
     out = []
     for same in zip(*parts, strict=True):
-        values = macro(np.stack([figure.values for figure in same], axis=-1))
         support = round(sum(figure.support for figure in same) / len(same))
         defined = sum(not np.isnan(figure.values[0]) for figure in same)
         note = f"mean of {defined} coders" if defined else same[0].note
         documents = np.logical_or.reduce([figure.documents for figure in same])
-        out.append(replace(same[0], values=values, support=support, documents=documents, note=note))
+        out.append(
+            replace(
+                same[0],
+                values=_mean_of([figure.values for figure in same]),
+                support=support,
+                documents=documents,
+                note=note,
+                upper=_mean_of([figure.highest for figure in same]),
+                compared=_mean_of([figure.paired for figure in same]),
+            )
+        )
     return out
+
+
+def _mean_of(values: Sequence[FloatArray]) -> FloatArray:
+    return macro(np.stack(values, axis=-1))
+
+
+def figure_interval(figure: Figure, confidence: float) -> Interval:
+    """The interval of a figure.
+
+    A label in few documents is undefined in many resamples. A mean over the others alone would jump
+    in them to what these come to. What the label would be there is not known: it counts as 0 for
+    the lower end and as 1 for the upper. In a simulation of macro-F1 with labels in 2 of 60
+    documents such intervals held the true value in 91 to 97% of the cases; in 72 to 93% where it
+    counted as 0 for both ends, and in 69 to 88% without the resamples in question.
+    """
+    if figure.metric == "calibration_error":
+        return centred_interval(figure.values, confidence)
+    lower = percentile_interval(figure.values, confidence)
+    return replace(lower, high=percentile_interval(figure.highest, confidence).high)
 
 
 def to_score(figure: Figure, confidence: float) -> schema.Score:
@@ -212,8 +260,7 @@ def to_score(figure: Figure, confidence: float) -> schema.Score:
     Returns:
         The score; the note names undefined resamples.
     """
-    moved = figure.metric == "calibration_error"
-    interval = (centred_interval if moved else percentile_interval)(figure.values, confidence)
+    interval = figure_interval(figure, confidence)
     notes = [figure.note] if figure.note else []
     if interval.undefined and interval.low is not None:
         n = len(figure.values) - 1
@@ -253,8 +300,23 @@ def _count_figures(
             note = _label_note(metric, counts, k)
             basis = _Basis(int(support[k]), held[:, k])
             yield _figure(metric, units, label, values[:, k], basis, note=note)
-        note, basis = _absent_note(values[0], units.labels), _together(units, held)
-        yield _figure(metric, units, "macro", macro(values), basis, note=note)
+        yield _macro_figure(metric, units, values, _together(units, held))
+
+
+def _macro_figure(
+    metric: str, units: MultiUnits | SingleUnits, values: FloatArray, basis: _Basis
+) -> Figure:
+    """The mean over labels, from their values of shape (1 + resamples, labels)."""
+    counted, gold = ~np.isnan(values[0]), _flags(units)[0].any(axis=0)
+    note = _absent_note(values[0], units.labels)
+    figure = _figure(
+        metric, units, "macro", macro_of(values, counted, undefined=0), basis, note=note
+    )
+    return replace(
+        figure,
+        upper=macro_of(values, counted, undefined=1),
+        compared=macro_of(values, counted & gold, undefined=0),
+    )
 
 
 def _micro_figures(counts: Counts, units: MultiUnits, resamples: Resamples) -> Iterator[Figure]:
@@ -303,8 +365,7 @@ def _ranking_figures(
         note, basis = "" if support[k] else "no gold instance", _Basis(int(support[k]), held[:, k])
         yield _figure("average_precision", units, label, by_label[k], basis, note=note)
     values, basis = np.stack(by_label, axis=-1), _together(units, held)
-    note = _absent_note(values[0], units.labels)
-    yield _figure("average_precision", units, "macro", macro(values), basis, note=note)
+    yield _macro_figure("average_precision", units, values, basis)
     micro = resamples.average_precision(
         units.gold.ravel(), probabilities.ravel(), np.repeat(units.rows, len(units.labels))
     )

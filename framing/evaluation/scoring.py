@@ -327,7 +327,7 @@ def _comparison(
     name: str, model: Figure, other: Figure, confidence: float
 ) -> Iterator[schema.Comparison]:
     """One comparison, or none where the difference or all its resamples are undefined."""
-    differences = model.values - other.values
+    differences = model.paired - other.paired
     interval = percentile_interval(differences, confidence)
     if interval.low is None or interval.high is None:
         return

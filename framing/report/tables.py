@@ -19,6 +19,7 @@ from framing.report.formatting import (
     count,
     difference,
     estimate,
+    listed,
     number,
     p_value,
     plain,
@@ -55,8 +56,22 @@ def systems_table(view: View, variable: Variable) -> Table:
         caption=f"{variable_name(variable)}: all systems, and the model's macro-F1 minus theirs",
         columns=_columns("System", columns),
         rows=tuple(rows),
-        notes=(*notes, *_untested(view, compared)),
+        notes=(*notes, *_compared_labels(view, variable, names), *_untested(view, compared)),
     )
+
+
+def _compared_labels(view: View, variable: Variable, names: Sequence[str]) -> Iterator[str]:
+    """Labels that some system's mean counts and that differences leave out."""
+    left_out = [
+        view.label_name(variable.id, label)
+        for label in variable.label_ids
+        if any(
+            score is not None and score.value is not None and not score.support
+            for score in (view.score("f1", variable, label, system=name) for name in names)
+        )
+    ]
+    if left_out:
+        yield f"Difference: over the labels that gold has, without {listed(left_out)}."
 
 
 def _p_value(view: View, found: Comparison) -> str:

@@ -448,6 +448,81 @@ def test_long_curves_are_thinned_and_intervals_hold_their_figures(example):
         assert one.low <= one.value <= one.high, one
 
 
+def rare(given):
+    """Two systems on 60 documents: one label in every document, one in the first alone.
+
+    Args:
+        given: Documents in which the second system gives the rare label.
+    """
+    book = parse_codebook(
+        "name: one\nvariables:\n  - {id: themes, kind: multi_label, labels: [{id: x}, {id: y}]}"
+    )
+    rng = np.random.default_rng(0)
+    sentences = [Sentence(f"s{k:03}", "t", f"d{k // 4:02}") for k in range(240)]
+    usual = rng.random(240) < 0.4
+    found = np.where(usual, rng.random(240) < 0.9, rng.random(240) < 0.05).astype(float)
+    first = np.stack([found, np.zeros(240)], axis=1)
+    second = np.stack([found, np.isin(np.arange(240) // 4, given)], axis=1)
+
+    def system(name, kind, probabilities):
+        predictions = to_predictions(
+            [s.id for s in sentences], probabilities, book, Decisions.identity(2), name
+        )
+        return System(name, kind, "", predictions)
+
+    def gold(documents):
+        return [
+            Annotation(
+                s.id, "gold", {"themes": ("x",) * bool(u) + ("y",) * (s.doc_id in documents)}
+            )
+            for s, u in zip(sentences, usual, strict=True)
+        ]
+
+    return gold, {
+        "book": book,
+        "sentences": sentences,
+        "systems": [system("model", "model", first), system("other", "baseline", second)],
+        "decisions": Decisions.identity(2),
+        "settings": EvaluationSettings(resamples=400),
+    }
+
+
+def macro_comparison(scores):
+    return next(c for c in scores.comparisons if (c.metric, c.label) == ("f1", "macro"))
+
+
+def test_a_label_that_gold_lacks_decides_no_comparison(example, score):
+    gold, arguments = rare(given=[5, 20, 40])
+    found = example.scores(gold=gold(()), **arguments)
+    one = macro_comparison(found)
+    assert (one.difference, one.low, one.high, one.p_value) == (0, 0, 0, 1)
+    # The other system's own figure counts its mistake.
+    model, other = (score(found, "f1", "themes", "themes", "macro", system=k) for k in (0, 1))
+    assert other.value == pytest.approx(model.value / 2)
+
+
+def test_systems_are_averaged_over_the_same_labels_in_every_resample(example):
+    """Resamples without the rare label must not set a mean of one label against one of two."""
+    gold, arguments = rare(given=[5, 20, 40])
+    one = macro_comparison(example.scores(gold=gold(("d00",)), **arguments))
+    assert one.difference == 0
+    assert (one.low, one.high) == (0, 0)
+
+
+def test_a_label_in_one_document_leaves_its_macro_figure_uncertain_by_no_more_than_it_counts(
+    example, score
+):
+    gold, arguments = rare(given=[0])
+    found = example.scores(gold=gold(("d00",)), **arguments)
+    never, always = (score(found, "f1", "themes", "themes", "macro", system=k) for k in (0, 1))
+    label = score(found, "f1", "themes", "themes", "x")
+    # Found by neither or by all: where it is not drawn it may be worth nothing or half the mean.
+    assert never.low < label.low / 2 + 0.01
+    assert never.high > label.value / 2 + 0.45
+    assert always.low < label.value / 2
+    assert always.high < (1 + label.high) / 2 + 0.01
+
+
 def test_a_codebook_of_one_single_label_variable(example, score):
     book = parse_codebook(
         "name: one\nvariables:\n  - {id: side, kind: single_label, labels: [{id: l}, {id: r}]}"
