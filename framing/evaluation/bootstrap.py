@@ -25,6 +25,8 @@ from framing.errors import DataError
 from framing.metrics.checks import IndexArray
 from framing.metrics.ranking import weighted_average_precision
 
+#: Below this values differ by rounding only.
+_SAME = 1e-9
 #: Weights gathered at one time: 32 MB of float64.
 _BLOCK = 4_000_000
 
@@ -160,11 +162,13 @@ class Interval:
         low: Lower end, None where there were no resamples to take it from.
         high: Upper end.
         undefined: Resamples left out since the figure was undefined in them.
+        note: Why there is none, or what it is instead; "" for nothing.
     """
 
     low: float | None
     high: float | None
     undefined: int
+    note: str = ""
 
 
 def percentile_interval(values: FloatArray, confidence: float) -> Interval:
@@ -185,6 +189,39 @@ def percentile_interval(values: FloatArray, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return Interval(float(low), float(high), undefined)
+
+
+def constant(values: FloatArray) -> bool:
+    """Whether a figure has the same value in all resamples in which it is defined.
+
+    Args:
+        values: Shape (1 + resamples,), as in `percentile_interval`.
+
+    Returns:
+        False where it is undefined in all.
+    """
+    defined = values[1:][~np.isnan(values[1:])]
+    return bool(len(defined)) and float(np.ptp(defined)) < _SAME
+
+
+def flawless_share(documents: int, confidence: float) -> float:
+    """Lower bound of the share of documents without an error, none having been found to have one.
+
+    If a share q of all documents is free of errors, n documents are all so with probability q^n,
+    and that is below 1 - confidence where q < (1 - confidence)^(1/n): the one-sided bound of
+    Clopper and Pearson (1934), which the rule of three, 1 - 3/n, comes near to (Hanley and
+    Lippman-Hand 1983, "If nothing goes wrong, is everything all right?"). Units of one document
+    resemble each other, so documents are counted. Where they are of like length, at least this
+    share of units is right.
+
+    Args:
+        documents: How many, at least 1.
+        confidence: Such as 0.95.
+
+    Returns:
+        Between 0 and 1.
+    """
+    return float((1 - confidence) ** (1 / documents))
 
 
 def centred_interval(values: FloatArray, confidence: float) -> Interval:

@@ -17,6 +17,7 @@ from framing.errors import ConfigError, DataError, all_problems
 from framing.evaluation import ceiling, details, schema
 from framing.evaluation.bootstrap import (
     Resamples,
+    constant,
     paired_p_value,
     percentile_interval,
 )
@@ -331,6 +332,10 @@ def _comparison(
     interval = percentile_interval(differences, confidence)
     if interval.low is None or interval.high is None:
         return
+    low, high = interval.low, interval.high
+    if constant(differences):
+        # Equal ends tell reports that there is nothing to judge by; rounding must not part them.
+        low = high = float(differences[0])
     metric, variable, _, label = model.key
     yield schema.Comparison(
         other=name,
@@ -338,8 +343,8 @@ def _comparison(
         variable=variable,
         label=label,
         difference=float(differences[0]),
-        low=interval.low,
-        high=interval.high,
+        low=low,
+        high=high,
         p_value=paired_p_value(differences),
         documents=int((model.documents | other.documents).sum()),
     )

@@ -75,13 +75,15 @@ def _compared_labels(view: View, variable: Variable, names: Sequence[str]) -> It
 
 
 def _p_value(view: View, found: Comparison) -> str:
-    return UNDEFINED if view.too_few_documents(found) else p_value(found.p_value)
+    return UNDEFINED if view.unjudged(found) else p_value(found.p_value)
 
 
 def _untested(view: View, found: Sequence[Comparison]) -> Iterator[str]:
     """Why differences have no p-value, where they have none."""
     if few := view.too_few_documents(*found):
         yield f"p: too few documents to test differences ({few})."
+    if any(view.unjudged(c) and not view.too_few_documents(c) for c in found):
+        yield "p: no test of a difference that is the same in every resample."
 
 
 def _summary_metrics(variable: Variable) -> tuple[tuple[str, str, str], ...]:

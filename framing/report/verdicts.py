@@ -192,11 +192,8 @@ def _subject(view: View, other: SystemScores) -> str:
 def _judgement(view: View, found: Comparison | None) -> str:
     if found is None:
         return "the difference was not tested."
-    if few := view.too_few_documents(found):
-        return (
-            f"the difference is {difference(found)}, with too few documents to tell it from "
-            f"chance ({few})."
-        )
+    if why := view.unjudged(found):
+        return f"the difference is {difference(found)}, with {why}."
     evidence = f"{difference(found)}, p {p_value(found.p_value, equals='= ')}"
     # Interval and p-value come from the same resamples, but near the border they may disagree.
     clear = found.p_value < 1 - view.scores.signature.confidence
@@ -237,7 +234,7 @@ def _undecided(view: View, variable: Variable) -> Iterator[str]:
     equal = [
         view.system_name(other.name)
         for other, found in pairs
-        if found and not view.too_few_documents(found) and found.low <= 0
+        if found and not view.unjudged(found) and found.low <= 0
     ]
     if equal:
         yield (

@@ -155,6 +155,17 @@ class View:
         numbers = listed([count(n) for n in few])
         return f"{numbers} document{'s' * (few != [1])}, {LEAST_JUDGED_DOCUMENTS} are needed"
 
+    def unjudged(self, found: Comparison) -> str:
+        """Why a difference is not judged, "" where it is."""
+        if few := self.too_few_documents(found):
+            return f"too few documents to tell it from chance ({few})"
+        # A difference of nothing at all is the one such that needs no spread to be understood.
+        if found.low == found.high != 0:
+            return (
+                "the same value in every resample, which leaves nothing to tell it from chance by"
+            )
+        return ""
+
     def heads(self, variable: Variable) -> tuple[Head, ...]:
         """The heads of a variable."""
         return tuple(h for h in self.book.heads if h.variable == variable.id)

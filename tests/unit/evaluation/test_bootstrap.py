@@ -2,12 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from framing.errors import DataError
 from framing.evaluation.bootstrap import (
     Resamples,
     centred_interval,
+    constant,
+    flawless_share,
     paired_p_value,
     percentile_interval,
 )
@@ -87,6 +90,20 @@ def test_undefined_resamples_are_left_out_and_counted():
     assert interval.undefined == 2
     assert percentile_interval(np.array([np.nan, 0.4]), 0.95).low is None
     assert percentile_interval(np.array([0.4, np.nan]), 0.95).low is None
+
+
+def test_values_without_spread():
+    assert constant(np.array([1.0, 1.0, np.nan, 1.0 - 1e-15]))
+    assert not constant(np.array([1.0, 1.0, 0.9]))
+    assert not constant(np.array([1.0, np.nan]))
+    assert not constant(np.array([1.0]))
+
+
+def test_the_bound_of_a_share_at_its_end_is_that_of_clopper_and_pearson():
+    for n in (2, 25, 300):
+        assert flawless_share(n, 0.95) == pytest.approx(stats.beta.ppf(0.05, n, 1))
+    # The rule of three.
+    assert flawless_share(300, 0.95) == pytest.approx(1 - 3 / 300, abs=1e-4)
 
 
 def test_centred_interval_lies_around_the_figure_and_not_below_zero():

@@ -263,9 +263,51 @@ def test_no_resamples_give_figures_without_intervals(example, score):
 
 
 def test_resamples_without_a_label_are_counted(scores, score):
-    one = score(scores, "average_precision", "topics", "topics", "economy")
+    one = score(scores, "f1", "topics", "topics", "economy")
     assert "of 50 resamples, which are left out" in one.note
     assert one.low <= one.value <= one.high
+
+
+def test_a_figure_in_one_document_has_no_interval(scores, score):
+    one = score(scores, "average_precision", "topics", "topics", "economy")
+    assert (one.value, one.low, one.high) == (pytest.approx(5 / 6), None, None)
+    assert one.note == "stands in one document, so no interval"
+
+
+@pytest.mark.parametrize(
+    ("right", "metric", "label", "interval"),
+    [
+        (True, "recall", "x", (0.05 ** (1 / 25), 1)),
+        (True, "f1", "x", (0.05 ** (1 / 25), 1)),
+        (True, "exact_match", "", (0.05 ** (1 / 25), 1)),
+        (True, "f1", "macro", (None, None)),
+        (True, "average_precision", "x", (None, None)),
+        (False, "recall", "x", (0, 1 - 0.05 ** (1 / 25))),
+        (False, "f1", "x", (0, 2 * (1 - 0.05 ** (1 / 25)) / (2 - 0.05 ** (1 / 25)))),
+    ],
+)
+def test_what_is_the_same_in_every_resample_is_not_certain(
+    example, score, right, metric, label, interval
+):
+    """25 documents with one instance each, all of them found or none."""
+    _, arguments = rare(given=[])
+    sentences = [Sentence(f"s{k:02}", "t", f"d{k:02}") for k in range(25)]
+    probabilities = np.tile([0.9 if right else 0.1, 0.0], (25, 1))
+    predictions = to_predictions(
+        [s.id for s in sentences], probabilities, arguments["book"], Decisions.identity(2), "m"
+    )
+    found = example.scores(
+        **arguments
+        | {
+            "sentences": sentences,
+            "gold": [Annotation(s.id, "gold", {"themes": ("x",)}) for s in sentences],
+            "systems": [System("model", "model", "", predictions)],
+        }
+    )
+    one = score(found, metric, "themes", "themes", label)
+    assert one.value == right
+    assert (one.low, one.high) == pytest.approx(interval)
+    assert "the same in every resample" in one.note
 
 
 def annotations(example, *coders):

@@ -123,6 +123,17 @@ def test_documents_of_a_difference_count_and_not_those_of_the_data(flagship: Sco
     assert {row.cells[-1] for row in table.rows} == {"", "n/a"}
 
 
+def test_a_difference_without_spread_is_not_judged(flagship: Scores) -> None:
+    found = Comparison("tfidf", "f1", "frames", "macro", 1.0, 1.0, 1.0, 0.002)
+    view = View(replace(flagship, comparisons=(found,)))
+    assert "the same value in every resample" in _tfidf_sentence(view)
+    table = systems_table(view, view.book.variable("frames"))
+    assert "p: no test of a difference that is the same in every resample." in table.notes
+    equal = View(replace(flagship, comparisons=(replace(found, difference=0, low=0, high=0),)))
+    assert "cannot be told from noise" in _tfidf_sentence(equal)
+    assert any("not better" in w for w in warnings(equal))
+
+
 def test_figures_of_few_documents_are_named(flagship: Scores) -> None:
     scores = (
         Score("f1", "frames", "frames", "macro", 0.5, 0.4, 0.6, 900, documents=20),
