@@ -13,7 +13,7 @@ from framing.evaluation import schema
 from framing.evaluation.bootstrap import (
     Interval,
     Resamples,
-    centred_interval,
+    calibration_interval,
     constant,
     flawless_share,
     percentile_interval,
@@ -73,6 +73,8 @@ class Figure:
             for other figures.
         compared: Of a macro figure the same as `values` over the labels that gold has, so that all
             systems are compared on the same labels; None for other figures.
+        noise: Of a calibration error what it would be in each resample if probabilities were exact,
+            shape (resamples,); None for other figures.
     """
 
     metric: str
@@ -85,6 +87,7 @@ class Figure:
     note: str = ""
     upper: FloatArray | None = None
     compared: FloatArray | None = None
+    noise: FloatArray | None = None
 
     @property
     def key(self) -> Key:
@@ -264,8 +267,8 @@ def figure_interval(figure: Figure, confidence: float) -> Interval:
         return Interval(None, None, 0, "stands in one document, so no interval" if known else "")
     if constant(figure.values) and constant(figure.highest):
         return _border_interval(figure, documents, confidence)
-    if figure.metric == "calibration_error":
-        return centred_interval(figure.values, confidence)
+    if figure.noise is not None:
+        return calibration_interval(figure.values, figure.noise, confidence)
     lower = percentile_interval(figure.values, confidence)
     return replace(lower, high=percentile_interval(figure.highest, confidence).high)
 
@@ -435,7 +438,20 @@ def _calibration_figures(
         np.sum([b.observed for b in by_label], axis=0),
     )
     micro = calibration_error_from_bins(together)
-    yield from _spread("calibration_error", units, values, micro, resamples)
+    found = _spread("calibration_error", units, values, micro, resamples)
+    by_label_noise = [_calibration_noise(b) for b in by_label]
+    macro_noise = np.mean(by_label_noise, axis=0)
+    noises = [*by_label_noise, macro_noise, _calibration_noise(together)]
+    for figure, noise in zip(found, noises, strict=True):
+        yield replace(figure, noise=noise)
+
+
+def _calibration_noise(bins: BinSums) -> FloatArray:
+    """Distances of resampled gaps from the gaps, as calibration errors of shape (resamples,)."""
+    total = bins.count.sum(axis=-1, keepdims=True)
+    gaps = (bins.probability - bins.observed) / np.where(total > 0, total, np.nan)
+    noise: FloatArray = np.abs(gaps[1:] - gaps[0]).sum(axis=-1)
+    return noise
 
 
 def _spread(
@@ -460,8 +476,8 @@ def _softmax_figures(
     yield _figure("log_loss", units, "", _mean(losses, units.rows, resamples), basis)
     right = probabilities.argmax(axis=1) == units.gold
     sums = _resampled_bins(right, probabilities.max(axis=1), units.rows, resamples, bins)
-    values = calibration_error_from_bins(sums)
-    yield _figure("calibration_error", units, "", values, basis)
+    figure = _figure("calibration_error", units, "", calibration_error_from_bins(sums), basis)
+    yield replace(figure, noise=_calibration_noise(sums))
 
 
 def _figure(

@@ -31,8 +31,10 @@ _CURVES = (
     "labelling at random."
 )
 _RELIABILITY = (
-    "Points on the diagonal are probabilities that mean what they say. Bars count the "
-    "probabilities in each bin, on a logarithmic scale."
+    "The calibration error is raised by chance, the more the fewer sentences there are: exact "
+    "probabilities have one above 0 too. Where its interval begins at 0, the outcomes are such as "
+    "exact probabilities may have. Points on the diagonal are probabilities that mean what they "
+    "say. Bars count the probabilities in each bin, on a logarithmic scale."
 )
 _ERRORS = (
     "The wrong decisions that the model was surest of. Look for mistakes of the gold labels, "
