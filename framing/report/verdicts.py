@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from framing.codebook import Variable
 from framing.decisions import MIN_INSTANCES
@@ -195,13 +196,17 @@ def _judgement(view: View, found: Comparison | None) -> str:
     if why := view.unjudged(found):
         return f"the difference is {difference(found)}, with {why}."
     evidence = f"{difference(found)}, p {p_value(found.p_value, equals='= ')}"
+    if (side := _clear(view, found)) is None:
+        return f"the difference cannot be told from noise ({evidence})."
+    return f"the model is {side} by more than chance explains ({evidence})."
+
+
+def _clear(view: View, found: Comparison) -> Literal["better", "worse"] | None:
+    """On which side of the other system the model clearly is, None where on neither."""
     # Interval and p-value come from the same resamples, but near the border they may disagree.
-    clear = found.p_value < 1 - view.scores.signature.confidence
-    if clear and found.low > 0:
-        return f"the model is better by more than chance explains ({evidence})."
-    if clear and found.high < 0:
-        return f"the model is worse by more than chance explains ({evidence})."
-    return f"the difference cannot be told from noise ({evidence})."
+    if found.p_value >= 1 - view.scores.signature.confidence:
+        return None
+    return "better" if found.low > 0 else "worse" if found.high < 0 else None
 
 
 def _leakage(view: View) -> Iterator[str]:
@@ -234,7 +239,7 @@ def _undecided(view: View, variable: Variable) -> Iterator[str]:
     equal = [
         view.system_name(other.name)
         for other, found in pairs
-        if found and not view.unjudged(found) and found.low <= 0
+        if found and not view.unjudged(found) and _clear(view, found) != "better"
     ]
     if equal:
         yield (

@@ -123,6 +123,13 @@ def test_documents_of_a_difference_count_and_not_those_of_the_data(flagship: Sco
     assert {row.cells[-1] for row in table.rows} == {"", "n/a"}
 
 
+def test_warning_and_summary_agree_where_interval_and_p_value_do_not(flagship: Scores) -> None:
+    view = _with_comparison(flagship, difference=0.02, low=0.0001, high=0.04, p_value=0.051)
+    assert "cannot be told from noise" in _tfidf_sentence(view)
+    (warned,) = [w for w in warnings(view) if "not better" in w]
+    assert warned.endswith(": TF-IDF.")
+
+
 def test_a_difference_without_spread_is_not_judged(flagship: Scores) -> None:
     found = Comparison("tfidf", "f1", "frames", "macro", 1.0, 1.0, 1.0, 0.002)
     view = View(replace(flagship, comparisons=(found,)))
