@@ -321,13 +321,23 @@ def _comparisons(
         model = beside if name == schema.CODERS else {figure.key: figure for figure in first}
         for key in _compared(book):
             if key in model and key in other:
-                yield from _comparison(name, model[key], other[key], confidence)
+                yield from paired_comparison(name, model[key], other[key], confidence)
 
 
-def _comparison(
+def paired_comparison(
     name: str, model: Figure, other: Figure, confidence: float
 ) -> Iterator[schema.Comparison]:
-    """One comparison, or none where the difference or all its resamples are undefined."""
+    """Compare two systems in one figure.
+
+    Args:
+        name: Of the other system.
+        model: Its figure.
+        other: The same of the other system, from the same resamples.
+        confidence: Of the interval.
+
+    Yields:
+        One comparison, or none where the difference or all its resamples are undefined.
+    """
     differences = model.paired - other.paired
     interval = percentile_interval(differences, confidence)
     if interval.low is None or interval.high is None:

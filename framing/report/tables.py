@@ -399,6 +399,33 @@ def learning_curve_table(view: View) -> Table:
     )
 
 
+def learning_gains_tables(view: View) -> Iterator[Table]:
+    """Every point of a learning curve against the run itself; none of earlier versions."""
+    found = [(p, c) for p in view.scores.learning_curve for c in p.differences]
+    if not found:
+        return
+    rows = tuple(
+        Row(
+            (
+                count(round(point.sentences)),
+                variable_name(view.book.variable(c.variable)),
+                METRIC_TITLES.get(c.metric, titled(c.metric)),
+                difference(c),
+                _p_value(view, c),
+            )
+        )
+        for point, c in found
+    )
+    columns = (Column("Variable", numeric=False), Column("Figure, macro", numeric=False))
+    yield Table(
+        id="learning-curve-differences",
+        caption="Each point less the run without sentences added",
+        columns=(Column("Sentences added"), *columns, Column("Difference"), Column("p")),
+        rows=rows,
+        notes=tuple(_untested(view, [c for _, c in found])),
+    )
+
+
 def agreement_table(view: View) -> Table:
     """Krippendorff's alpha of the coders."""
     rows = tuple(

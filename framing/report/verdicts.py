@@ -101,6 +101,16 @@ def how_to_read(view: View) -> str:
     )
 
 
+def learning_gains(view: View) -> Iterator[str]:
+    """What the most sentences added to the training are worth, by variable and figure."""
+    last = view.scores.learning_curve[-1]
+    sentences = things(round(last.sentences), "sentence")
+    for found in last.differences:
+        name = variable_name(view.book.variable(found.variable))
+        metric = METRIC_TITLES.get(found.metric, found.metric)
+        yield f"{name}, {metric} with {sentences} added: {_judgement(view, found)}"
+
+
 def warnings(view: View) -> tuple[str, ...]:
     """Everything that weakens the figures, most general first."""
     facts = view.scores.facts.items()

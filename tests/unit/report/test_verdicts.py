@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from framing.evaluation.schema import Comparison, Prevalence, Score, Scores
+from framing.evaluation.schema import Comparison, Prevalence, Score, Scores, from_dict, to_dict
+from framing.report import render_markdown
 from framing.report.tables import systems_table
-from framing.report.verdicts import how_to_read, overall, verdict, warnings
+from framing.report.verdicts import how_to_read, learning_gains, overall, verdict, warnings
 from framing.report.view import View
 from tests.unit.report import examples
 
@@ -155,6 +156,29 @@ def test_figures_of_few_documents_are_named(flagship: Scores) -> None:
         "Stance on NATO concerns (2)."
     )
     assert not any(w.startswith("Fewer than 20 documents") for w in warnings(View(flagship)))
+
+
+def test_the_curves_text_goes_by_the_difference_from_the_run() -> None:
+    scores = examples.with_curve()
+    gains = list(learning_gains(View(scores)))
+    assert gains[0] == (
+        "Frames, F1 with 603 sentences added: the model is better by more than chance explains "
+        "(+0.200 [+0.020, +0.190], p = 0.004)."
+    )
+    page = render_markdown(scores)
+    assert gains[0].split(":")[0] in page
+    assert "was not tested." in page
+    assert "still rises" not in page
+
+
+def test_curves_of_earlier_versions_are_said_to_be_untested() -> None:
+    scores = examples.with_curve()
+    old = to_dict(scores)
+    for point in old["learning_curve"]:
+        del point["differences"]
+    page = render_markdown(from_dict(old))
+    assert "Differences between points were not tested" in page
+    assert "less the run without" not in page
 
 
 def test_lead_has_the_scores_numbers(flagship: Scores) -> None:
