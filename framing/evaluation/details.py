@@ -10,6 +10,7 @@ import numpy as np
 
 from framing.arrays import BoolArray, FloatArray
 from framing.codebook import Codebook, Head
+from framing.data.gold import gave
 from framing.decisions import Decisions
 from framing.evaluation import schema
 from framing.evaluation.bootstrap import Interval, Resamples
@@ -165,6 +166,34 @@ def uncoded(gold: Answers, book: Codebook) -> dict[str, int]:
     for head in book.heads:
         missing = condition_present(head, gold.labels, book) & ~coded(head, gold.labels, book)
         counts[head.name] = int(missing.sum())
+    return counts
+
+
+def ties(
+    gold: Answers, annotations: Sequence[Annotation], ids: Sequence[str], book: Codebook
+) -> dict[str, int]:
+    """Sentences that coders coded and that have no gold value since they were tied.
+
+    Args:
+        gold: In the order of the ids.
+        annotations: Of coders, without adjudicator.
+        ids: Of the sentences.
+        book: The codebook.
+
+    Returns:
+        Head -> number, of all heads; they are among those of `uncoded`.
+    """
+    given: dict[str, list[Annotation]] = {}
+    for annotation in annotations:
+        given.setdefault(annotation.sentence_id, []).append(annotation)
+    counts = {}
+    for head in book.heads:
+        missing = condition_present(head, gold.labels, book) & ~coded(head, gold.labels, book)
+        of_missing = [given.get(ids[int(row)], []) for row in np.flatnonzero(missing)]
+        counts[head.name] = sum(
+            sum(gave(a, head, book) and head.name in a.values for a in coders) > 1
+            for coders in of_missing
+        )
     return counts
 
 

@@ -23,10 +23,19 @@ from framing.evaluation.bootstrap import (
 )
 from framing.evaluation.figures import Figure, Key, all_figures, to_score
 from framing.evaluation.official import official_results
-from framing.evaluation.units import Answers, people_answers, system_answers
+from framing.evaluation.units import (
+    Answers,
+    coded,
+    condition_present,
+    people_answers,
+    system_answers,
+    variable_heads,
+)
 from framing.metrics.counts import ABSENT_RULE
 from framing.records import ADJUDICATOR, GOLD, Annotation, Prediction, Sentence
 
+#: Share of a variable's coded units that may be left out as ties without a warning.
+_MOST_TIES = 0.05
 #: Ids shown in one message.
 _MOST_IDS = 5
 
@@ -448,8 +457,36 @@ def _signature(material: _Material) -> schema.Signature:
 
 
 def _warnings(material: _Material) -> dict[str, str]:
-    text = _few_documents(material.resamples.n_documents, material.settings.resamples)
-    return {"warning_documents": text} if text else {}
+    found = {
+        "warning_documents": _few_documents(
+            material.resamples.n_documents, material.settings.resamples
+        ),
+        "warning_ties": _many_ties(material),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _many_ties(material: _Material) -> str:
+    """Variables of which more than `_MOST_TIES` of the coded units are left out as ties."""
+    book, gold = material.book, material.gold
+    tied = details.ties(gold, material.coder_annotations, [s.id for s in material.sentences], book)
+    parts = []
+    for variable in book.variables:
+        heads = variable_heads(variable, book)
+        left_out = sum(tied[head.name] for head in heads)
+        scored = sum(
+            int((coded(head, gold.labels, book) & condition_present(head, gold.labels, book)).sum())
+            for head in heads
+        )
+        if left_out > _MOST_TIES * (left_out + scored):
+            parts.append(f"{variable.id} ({left_out:,} of {left_out + scored:,})")
+    if not parts:
+        return ""
+    return (
+        f"More than {_MOST_TIES:.0%} of what was coded is left out, since coders were tied: "
+        f"{', '.join(parts)}. These are the harder ones, so figures are for the easier rest; an "
+        "adjudicator's decision brings them in."
+    )
 
 
 def _few_documents(documents: int, resamples: int) -> str:

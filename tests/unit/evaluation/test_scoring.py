@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from framing.codebook import load_codebook, parse_codebook
+from framing.data.gold import gold_annotations
 from framing.decisions import Decisions, calibrated_probabilities, to_predictions
 from framing.errors import ConfigError, DataError
 from framing.evaluation import schema
@@ -392,6 +393,37 @@ def test_no_ceiling_without_two_coders_on_a_sentence(example):
     assert [s.name for s in example.scores(annotations=apart).systems] == ["model"]
 
 
+@pytest.mark.parametrize(("tied", "said"), [(0, ""), (1, ""), (2, "voice (2 of 21)")])
+def test_many_ties_are_a_warning(example, tied, said):
+    """21 sentences of two coders, who disagree on the voice of some."""
+    sentences = [Sentence(f"s{k:02}", "t", f"d{k:02}") for k in range(21)]
+    voices = [("quoted" if k < tied else "paper", "paper") for k in range(21)]
+    given = [
+        Annotation(s.id, coder, {"topics": (), "voice": (voice,)})
+        for s, pair in zip(sentences, voices, strict=True)
+        for coder, voice in zip("AB", pair, strict=True)
+    ]
+    decisions = Decisions.identity(example.book.n_logits)
+    probabilities = np.tile(PROBABILITIES[0], (21, 1))
+    ids = [s.id for s in sentences]
+    predictions = to_predictions(ids, probabilities, example.book, decisions, "m")
+    found = example.scores(
+        [System("model", "model", "", predictions)],
+        sentences=sentences,
+        annotations=given,
+        gold=gold_annotations(given, example.book),
+    )
+    text = found.facts.get("warning_ties", "")
+    assert said in text
+    assert bool(text) == bool(said)
+
+
+def test_what_gold_leaves_open_is_no_tie_of_a_single_coder(example):
+    found = example.scores(annotations=annotations(example, ("A", A)))
+    assert found.data.uncoded["voice"] == 1
+    assert "warning_ties" not in found.facts
+
+
 def test_adjudicator_and_gold_are_no_coders(example):
     found = example.scores(
         annotations=annotations(example, ("A", A), ("adjudicator", B), ("gold", B))
@@ -675,8 +707,6 @@ def json_lines(path):
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL.is_dir(), reason="no development data beside the checkout")
 def test_real_sentences(score):
-    from framing.data.gold import gold_annotations
-
     book = load_codebook(REPOSITORY / "framing/corpora/security_talks/codebook.yaml")
     rows = json_lines(REAL / "sentences.jsonl")
     sentences = [
