@@ -261,11 +261,12 @@ def joint_figure(units: JointUnits, resamples: Resamples) -> Figure:
     return Figure("exact_match", "all", "", "", values, total, documents, note)
 
 
-def average_figures(parts: Sequence[Sequence[Figure]]) -> list[Figure]:
+def average_figures(parts: Sequence[Sequence[Figure]], remark: str = "") -> list[Figure]:
     """Mean of the same figures of several coders, in every resample.
 
     Args:
         parts: One sequence of figures a coder, all of the same keys.
+        remark: For the notes, such as who is not among them.
 
     Returns:
         The means; a coder whose figure is undefined is left out of its mean. Documents are those of
@@ -276,6 +277,7 @@ def average_figures(parts: Sequence[Sequence[Figure]]) -> list[Figure]:
         support = round(sum(figure.support for figure in same) / len(same))
         defined = sum(not np.isnan(figure.values[0]) for figure in same)
         note = f"mean of {defined} coders" if defined else same[0].note
+        note = ", ".join(text for text in (note, remark) if text)
         documents = np.logical_or.reduce([figure.documents for figure in same])
         out.append(
             replace(

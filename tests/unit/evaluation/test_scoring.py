@@ -385,6 +385,29 @@ def test_the_model_is_scored_on_no_more_than_a_coder_coded(example, score):
         assert score(found, "accuracy", "voice", "voice", "", system=system).support == 3
 
 
+def test_a_coder_of_few_sentences_is_not_in_the_ceiling(example, score):
+    """C coded 2 of 40 sentences, and those wrong: he must not count as much as A and B."""
+    sentences = [Sentence(f"s{k:02}", "t", f"d{k:02}") for k in range(40)]
+    given = [
+        Annotation(s.id, coder, {"topics": ("economy",) * (k % 2), "voice": ("paper",)})
+        for coder in "AB"
+        for k, s in enumerate(sentences)
+    ]
+    wrong = [Annotation(s.id, "C", {"topics": ("health",)}) for s in sentences[:2]]
+    probabilities = np.tile(PROBABILITIES[0], (40, 1))
+    decisions, ids = Decisions.identity(example.book.n_logits), [s.id for s in sentences]
+    predictions = to_predictions(ids, probabilities, example.book, decisions, "m")
+    found = example.scores(
+        [System("model", "model", "", predictions)],
+        sentences=sentences,
+        annotations=given + wrong,
+        gold=gold_annotations(given, example.book),
+    )
+    economy = score(found, "recall", "topics", "topics", "economy", system=-1)
+    assert economy.note.startswith("mean of 2 coders, 1 coder of few sentences left out")
+    assert "left out" in score(found, "f1", "topics", "topics", "macro", system=-2).note
+
+
 def test_no_ceiling_without_two_coders_on_a_sentence(example):
     one = example.scores(annotations=annotations(example, ("A", A)))
     assert [s.name for s in one.systems] == ["model"]
