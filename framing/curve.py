@@ -9,6 +9,7 @@ them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import shutil
 from collections import Counter
@@ -22,17 +23,14 @@ import numpy as np
 from framing.artifacts import CURVE, RUN, read_json, read_predictions, write_predictions, write_text
 from framing.config import AddedConfig, RunConfig, load_config
 from framing.data.corpus import Corpus, sentences_hash
-from framing.data.gold import GOLD_RULE
 from framing.data.readers import read_corpus
 from framing.data.splits import make_splits
 from framing.errors import ConfigError
-from framing.evaluation.schema import CurvePoint, Score, Scores
-from framing.evaluation.scoring import (
-    DataDescription,
-    EvaluationSettings,
-    System,
-    evaluate_systems,
-)
+from framing.evaluation.bootstrap import Resamples
+from framing.evaluation.figures import Figure, fold_figures, to_score
+from framing.evaluation.schema import NOTHING_ADDED, Comparison, CurvePoint, Score, Scores
+from framing.evaluation.scoring import paired_comparison
+from framing.evaluation.units import Answers, people_answers, system_answers
 from framing.external import (
     check_replaceable,
     column_fields,
@@ -44,6 +42,7 @@ from framing.external import (
 )
 from framing.inference.bundle import Bundle, load_bundle
 from framing.inference.labeller import Labeller
+from framing.metrics.checks import IndexArray
 from framing.records import Prediction
 from framing.report import write_report
 from framing.scoring import Scored
@@ -156,7 +155,8 @@ def learning_curve(
     material = _material(source, run, say)
     folds = _folds(material, plan)
     sizes = _sizes(material, folds, plan)
-    points = [_point(material, folds, size, plan) for size in sizes]
+    scorer = _scorer(material, folds)
+    points = [_point(material, folds, size, plan, scorer) for size in sizes]
     scores = evaluate_external(
         run,
         source.data,
@@ -238,11 +238,68 @@ def _count(scored: Scored, documents: Sequence[str]) -> int:
     return sum(s.doc_id in wanted for s in scored.sentences)
 
 
-def _point(material: _Material, folds: list[list[str]], size: int, plan: CurvePlan) -> CurvePoint:
-    sentences = material.scored.sentences
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores the points of a curve on the same sentences, folds and resamples.
+
+    Attributes:
+        material: What the points share.
+        gold: Of the sentences scored.
+        fold: Number of the fold of every sentence, shape (sentences,).
+        resamples: Of their documents.
+    """
+
+    material: _Material
+    gold: Answers
+    fold: IndexArray
+    resamples: Resamples
+
+    @functools.cached_property
+    def start(self) -> list[Figure]:
+        """Figures of the run itself, on the same folds as the others."""
+        return self.figures(Labeller(self.material.bundle).label(self.material.scored.sentences))
+
+    def figures(self, predictions: Sequence[Prediction]) -> list[Figure]:
+        """Figures of predictions for all sentences, in any order."""
+        book, by_id = self.material.bundle.codebook, {p.sentence_id: p for p in predictions}
+        aligned = [by_id[s.id] for s in self.material.scored.sentences]
+        answers = system_answers(aligned, book, "model")
+        return fold_figures(self.gold, answers, self.fold, book, self.resamples)
+
+    def scores(self, figures: Sequence[Figure]) -> tuple[Score, ...]:
+        """Figures as they are stored."""
+        confidence = self.material.config.evaluation.confidence
+        return tuple(to_score(figure, confidence) for figure in figures)
+
+    def differences(self, figures: Sequence[Figure]) -> tuple[Comparison, ...]:
+        """Figures of whole variables less those of the run itself."""
+        confidence = self.material.config.evaluation.confidence
+        return tuple(
+            comparison
+            for found, start in zip(figures, self.start, strict=True)
+            if found.head in ("", found.variable)
+            for comparison in paired_comparison(NOTHING_ADDED, found, start, confidence)
+        )
+
+
+def _scorer(material: _Material, folds: list[list[str]]) -> _Scorer:
+    scored, evaluation = material.scored, material.config.evaluation
+    number = {document: k for k, fold in enumerate(folds) for document in fold}
+    documents = [s.doc_id for s in scored.sentences]
+    rng = np.random.default_rng(evaluation.seed)
+    return _Scorer(
+        material,
+        people_answers(scored.gold, material.bundle.codebook),
+        np.array([number[document] for document in documents]),
+        Resamples.draw(documents, evaluation.resamples, rng),
+    )
+
+
+def _point(
+    material: _Material, folds: list[list[str]], size: int, plan: CurvePlan, scorer: _Scorer
+) -> CurvePoint:
     if size == 0:
-        predictions = Labeller(material.bundle).label(sentences)
-        return CurvePoint(0, 0, 0, 0, _scores(material, predictions))
+        return CurvePoint(0, 0, 0, 0, scorer.scores(scorer.start))
     predictions, counts, documents = [], [], []
     for k, fold in enumerate(folds):
         others = [d for j, other in enumerate(folds) if j != k for d in other]
@@ -253,13 +310,15 @@ def _point(material: _Material, folds: list[list[str]], size: int, plan: CurvePl
         predictions += _out_of_fold(material, chosen, set(fold), name, plan.weight)
         documents.append(len(chosen))
         counts.append(_count(material.scored, chosen))
+    figures = scorer.figures(predictions)
     return CurvePoint(
         asked=size,
         sentences=float(np.mean(counts)),
         documents=float(np.mean(documents)),
         folds=len(folds),
-        scores=_scores(material, predictions),
+        scores=scorer.scores(figures),
         weight=plan.weight,
+        differences=scorer.differences(figures),
     )
 
 
@@ -308,29 +367,3 @@ def _out_of_fold(
     # A checkpoint and a bundle of 90 MB each have done their work.
     shutil.rmtree(training, ignore_errors=True)
     return predictions
-
-
-def _scores(material: _Material, predictions: Sequence[Prediction]) -> tuple[Score, ...]:
-    scored, evaluation = material.scored, material.config.evaluation
-    found = evaluate_systems(
-        run=material.run.name,
-        bundle=material.bundle.hash,
-        book=material.bundle.codebook,
-        data=DataDescription(scored.name, scored.split, GOLD_RULE, scored.hash, scored.adjudicator),
-        sentences=scored.sentences,
-        annotations=(),
-        gold=scored.gold,
-        systems=[System("model", "model", "With sentences added.", predictions)],
-        decisions=material.bundle.decisions,
-        settings=EvaluationSettings(
-            resamples=evaluation.resamples,
-            confidence=evaluation.confidence,
-            seed=evaluation.seed,
-            slice_fields=(),
-        ),
-        leakage=None,
-        facts={},
-    )
-    wanted = {"f1", "average_precision"}
-    model = found.systems[0].scores
-    return tuple(s for s in model if s.metric in wanted and s.label == "macro")

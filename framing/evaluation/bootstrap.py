@@ -25,6 +25,8 @@ from framing.errors import DataError
 from framing.metrics.checks import IndexArray
 from framing.metrics.ranking import weighted_average_precision
 
+#: Below this values differ by rounding only.
+_SAME = 1e-9
 #: Weights gathered at one time: 32 MB of float64.
 _BLOCK = 4_000_000
 
@@ -74,6 +76,20 @@ class Resamples:
     def n(self) -> int:
         """Resamples, without row 0."""
         return len(self.weights) - 1
+
+    def holding(self, flags: BoolArray, rows: IndexArray) -> BoolArray:
+        """Which documents have a unit that is flagged.
+
+        Args:
+            flags: Shape (units, ...).
+            rows: Shape (units,); the sentence of every unit.
+
+        Returns:
+            Shape (documents, ...).
+        """
+        found = np.zeros((self.n_documents, *flags.shape[1:]), dtype=bool)
+        np.logical_or.at(found, self.document[rows], flags)
+        return found
 
     def total(self, values: NDArray[Any], rows: IndexArray) -> FloatArray:
         """Weighted sums of values that belong to sentences.
@@ -146,11 +162,13 @@ class Interval:
         low: Lower end, None where there were no resamples to take it from.
         high: Upper end.
         undefined: Resamples left out since the figure was undefined in them.
+        note: Why there is none, or what it is instead; "" for nothing.
     """
 
     low: float | None
     high: float | None
     undefined: int
+    note: str = ""
 
 
 def percentile_interval(values: FloatArray, confidence: float) -> Interval:
@@ -173,16 +191,60 @@ def percentile_interval(values: FloatArray, confidence: float) -> Interval:
     return Interval(float(low), float(high), undefined)
 
 
-def centred_interval(values: FloatArray, confidence: float) -> Interval:
-    """Percentile interval of a figure that resampling raises, moved back onto the figure.
+def constant(values: FloatArray) -> bool:
+    """Whether a figure has the same value in all resamples in which it is defined.
 
-    A calibration error is a mean of absolute gaps, and the noise that resampling adds can only
-    widen a gap: the resampled errors lie around a mean above the error itself. The interval is
-    moved by that difference (the bootstrap's estimate of bias, Efron and Tibshirani 1993,
-    chapter 10) and cut off at 0.
+    Args:
+        values: Shape (1 + resamples,), as in `percentile_interval`.
+
+    Returns:
+        False where it is undefined in all.
+    """
+    defined = values[1:][~np.isnan(values[1:])]
+    return bool(len(defined)) and float(np.ptp(defined)) < _SAME
+
+
+def flawless_share(documents: int, confidence: float) -> float:
+    """Lower bound of the share of documents without an error, none having been found to have one.
+
+    If a share q of all documents is free of errors, n documents are all so with probability q^n,
+    and that is below 1 - confidence where q < (1 - confidence)^(1/n): the one-sided bound of
+    Clopper and Pearson (1934), which the rule of three, 1 - 3/n, comes near to (Hanley and
+    Lippman-Hand 1983, "If nothing goes wrong, is everything all right?"). Units of one document
+    resemble each other, so documents are counted. Where they are of like length, at least this
+    share of units is right.
+
+    Args:
+        documents: How many, at least 1.
+        confidence: Such as 0.95.
+
+    Returns:
+        Between 0 and 1.
+    """
+    return float((1 - confidence) ** (1 / documents))
+
+
+def calibration_interval(values: FloatArray, noise: FloatArray, confidence: float) -> Interval:
+    """Interval of a calibration error, a figure that noise can only raise.
+
+    It is a mean of absolute gaps between probabilities and outcomes. What chance adds to a gap
+    widens it: the figure lies above the true error, as Roelofs et al. (2022), "Mitigating Bias in
+    Calibration Error Estimation", measure, and resampled figures above it by as much again (the
+    bootstrap's estimate of bias, Efron and Tibshirani 1993, chapter 10). The lower end is 0 where
+    the outcomes are compatible with exact calibration: with `noise` as the distribution of the
+    figure if all gaps were 0 (the bootstrap test with data moved to the null, Efron and Tibshirani
+    1993, section 16.4; Vaicenavicius et al. 2019, "Evaluating model calibration in classification",
+    test so with outcomes drawn from the probabilities, which takes sentences of one document for
+    independent). Elsewhere the lower percentile is moved by both biases; the upper by that of
+    resampling alone.
+
+    In simulations of 300 to 5,000 sentences in documents of five 95% intervals held the true error
+    in 92 to 99% of the cases, that of exactly calibrated probabilities in 94 to 99%; moved by one
+    bias at both ends they held it in 53 to 95% and in 0 to 4%.
 
     Args:
         values: Shape (1 + resamples,), as in `percentile_interval`; not negative.
+        noise: Shape (resamples,); the mean absolute distances of resampled gaps from the gaps.
         confidence: Such as 0.95.
 
     Returns:
@@ -191,10 +253,11 @@ def centred_interval(values: FloatArray, confidence: float) -> Interval:
     interval = percentile_interval(values, confidence)
     if interval.low is None or interval.high is None:
         return interval
-    shift = float(np.nanmean(values[1:]) - values[0])
-    return Interval(
-        max(0.0, interval.low - shift), max(0.0, interval.high - shift), interval.undefined
-    )
+    bias = max(0.0, float(np.nanmean(values[1:]) - values[0]))
+    p_value = (1 + int((noise >= values[0]).sum())) / (1 + int((~np.isnan(noise)).sum()))
+    calibrated = p_value > (1 - confidence) / 2
+    low = 0.0 if calibrated else max(0.0, interval.low - 2 * bias)
+    return Interval(low, max(0.0, interval.high - bias), interval.undefined)
 
 
 def paired_p_value(differences: FloatArray) -> float:

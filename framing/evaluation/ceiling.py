@@ -9,11 +9,15 @@ import numpy as np
 from framing.arrays import LabelArray, label_array
 from framing.codebook import Codebook
 from framing.data.gold import rest_of_coders
+from framing.errors import counted
 from framing.evaluation.bootstrap import Resamples
 from framing.evaluation.figures import Figure, all_figures, average_figures
 from framing.evaluation.schema import BESIDE, CODERS
 from framing.evaluation.units import Answers, coded
 from framing.records import Annotation, Sentence
+
+#: Of the sentences of the coder who shared most with others, below which a coder is left out.
+_LEAST_SHARE = 0.1
 
 
 def coder_figures(
@@ -28,6 +32,10 @@ def coder_figures(
     The rest are fewer people than those who made the gold that systems are scored against, so a
     coder's figures cannot be compared with a system's. The model is therefore scored in each
     coder's place too, on the same sentences against the same rest.
+
+    Each coder counts alike, so one who shared a handful of sentences would weigh as much as one who
+    shared a thousand, and bring in mostly chance: those with fewer than `_LEAST_SHARE` of the
+    sentences of the one with the most are left out, as notes say.
 
     Labels of people have no probabilities, so there are only figures of labels. A value that
     depends on a label is compared where the coder and the rest both give that label.
@@ -45,14 +53,19 @@ def coder_figures(
     """
     coders, beside = [], []
     decided = Answers(model.labels, None)
-    for own, rest in rest_of_coders(annotations, book).values():
+    pairs = rest_of_coders(annotations, book).values()
+    most = max((len(own) for own, _ in pairs), default=0)
+    kept = [(own, rest) for own, rest in pairs if len(own) >= _LEAST_SHARE * most]
+    for own, rest in kept:
         answers = _answers(own, sentences, book)
         gold = _where_coded(_answers(rest, sentences, book), answers, book)
         coders.append(all_figures(gold, answers, book, resamples, bins=1))
         beside.append(all_figures(gold, decided, book, resamples, bins=1))
     if not coders:
         return {}
-    return {BESIDE: average_figures(beside), CODERS: average_figures(coders)}
+    left_out = len(pairs) - len(kept)
+    note = f"{counted(left_out, 'coder')} of few sentences left out" if left_out else ""
+    return {BESIDE: average_figures(beside, note), CODERS: average_figures(coders, note)}
 
 
 def _where_coded(gold: Answers, answers: Answers, book: Codebook) -> Answers:

@@ -10,10 +10,11 @@ import numpy as np
 
 from framing.arrays import BoolArray, FloatArray
 from framing.codebook import Codebook, Head
+from framing.data.gold import gave
 from framing.decisions import Decisions
 from framing.evaluation import schema
-from framing.evaluation.bootstrap import Resamples, percentile_interval
-from framing.evaluation.figures import macro_f1
+from framing.evaluation.bootstrap import Interval, Resamples
+from framing.evaluation.figures import figure_interval, macro_f1
 from framing.evaluation.units import (
     Answers,
     MultiUnits,
@@ -168,6 +169,34 @@ def uncoded(gold: Answers, book: Codebook) -> dict[str, int]:
     return counts
 
 
+def ties(
+    gold: Answers, annotations: Sequence[Annotation], ids: Sequence[str], book: Codebook
+) -> dict[str, int]:
+    """Sentences that coders coded and that have no gold value since they were tied.
+
+    Args:
+        gold: In the order of the ids.
+        annotations: Of coders, without adjudicator.
+        ids: Of the sentences.
+        book: The codebook.
+
+    Returns:
+        Head -> number, of all heads; they are among those of `uncoded`.
+    """
+    given: dict[str, list[Annotation]] = {}
+    for annotation in annotations:
+        given.setdefault(annotation.sentence_id, []).append(annotation)
+    counts = {}
+    for head in book.heads:
+        missing = condition_present(head, gold.labels, book) & ~coded(head, gold.labels, book)
+        of_missing = [given.get(ids[int(row)], []) for row in np.flatnonzero(missing)]
+        counts[head.name] = sum(
+            sum(gave(a, head, book) and head.name in a.values for a in coders) > 1
+            for coders in of_missing
+        )
+    return counts
+
+
 @dataclass(frozen=True)
 class _Mistake:
     confidence: float
@@ -319,17 +348,18 @@ def slices(
             if len(part.rows) < settings.least:
                 continue
             documents = len(np.unique(resamples.document[part.rows]))
-            values = macro_f1(part, resamples)
-            interval = percentile_interval(
-                values if documents > 1 else values[:1], settings.confidence
-            )
+            figure = macro_f1(part, resamples)
+            interval = figure_interval(figure, settings.confidence)
+            if documents < 2:
+                interval = Interval(None, None, 0)
+            f1 = float(figure.values[0])
             yield schema.Slice(
                 field=field,
                 value=value,
                 variable=part.variable,
                 n=len(np.unique(part.rows)),
                 documents=documents,
-                f1=None if np.isnan(values[0]) else float(values[0]),
+                f1=None if np.isnan(f1) else f1,
                 low=interval.low,
                 high=interval.high,
             )

@@ -10,7 +10,7 @@ from framing.arrays import FloatArray
 from framing.codebook import Codebook
 from framing.data.benchmarks import OfficialFigure
 from framing.evaluation import schema
-from framing.evaluation.bootstrap import Resamples, percentile_interval
+from framing.evaluation.bootstrap import Resamples, constant, percentile_interval
 from framing.evaluation.details import select
 from framing.evaluation.figures import resampled_counts
 from framing.evaluation.units import Answers, variable_units
@@ -77,7 +77,9 @@ def _values(
 
 
 def _result(name: str, values: FloatArray, confidence: float) -> schema.OfficialResult:
-    interval = percentile_interval(values, confidence)
+    # Without spread the resamples show nothing of what could vary.
+    shown = values[:1] if constant(values) else values
+    interval = percentile_interval(shown, confidence)
     value = None if np.isnan(values[0]) else float(values[0])
     return schema.OfficialResult(name, value, interval.low, interval.high)
 

@@ -22,8 +22,9 @@ from framing.metrics.counts import Counts
 from framing.metrics.prevalence import detection_rates, true_prevalence
 
 METHOD = (
-    "Rogan and Gladen (1978), (q - fpr) / (tpr - fpr) cut off at 0 and 1; percentile interval over "
-    "resampled development documents, one with a sentence of each outcome added, and Jeffreys "
+    "share of the sentences labelled, not of a population of articles that they may be a sample "
+    "of; Rogan and Gladen (1978), (q - fpr) / (tpr - fpr) cut off at 0 and 1; percentile interval "
+    "over resampled development documents, one with a sentence of each outcome added, and Jeffreys "
     "draws of q"
 )
 #: Of each outcome, in a document that is added to those drawn from.
@@ -73,8 +74,9 @@ def estimate_prevalence(
     in a small split would be taken for one that hardly ever gives any; the estimate itself is made
     without it. And how many of the sentences a model with just these rates happens to label: q is
     drawn from Beta(k + 1/2, n - k + 1/2), k of n sentences being labelled (Jeffreys; Brown, Cai and
-    DasGupta 2001, "Interval Estimation for a Binomial Proportion"). The labelled sentences are
-    taken as independent, since totals do not tell which stand in one document. Each label has
+    DasGupta 2001, "Interval Estimation for a Binomial Proportion"). What is estimated is the share
+    of the sentences labelled themselves. Of all articles that these are a sample of it says less:
+    totals do not tell which sentences stand in one article and resemble each other. Each label has
     draws of its own, so that its interval does not depend on how often others are given.
 
     Args:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 SystemKind = Literal["model", "baseline", "ceiling"]
+#: In the differences of a learning curve: the run without sentences added.
+NOTHING_ADDED = "nothing_added"
 #: Names of the two ceilings: the coders, and the model measured as they are.
 CODERS, BESIDE = "coders", "model_beside_coders"
 #: Documents below which percentile intervals are too narrow and paired tests find too much: of two
@@ -63,6 +65,8 @@ class Score:
         high: Upper end.
         support: Gold instances of the label, or sentences counted.
         note: Why a value is missing or special, or "".
+        documents: Those that hold something the figure is made of (`evaluation.figures.Figure`);
+            None in scores of earlier versions.
     """
 
     metric: str
@@ -74,6 +78,7 @@ class Score:
     high: float | None
     support: int
     note: str = ""
+    documents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,8 @@ class Comparison:
         low: Lower end of the interval of the difference.
         high: Upper end.
         p_value: Two-sided, from the paired bootstrap over documents.
+        documents: Those that hold something which either figure is made of; None in scores of
+            earlier versions.
     """
 
     other: str
@@ -121,6 +128,7 @@ class Comparison:
     low: float
     high: float
     p_value: float
+    documents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,8 +362,11 @@ class CurvePoint:
         sentences: Added to the training, mean over the folds.
         documents: The same of their documents.
         folds: Models trained for this point; 0 where nothing is added and the run itself counts.
-        scores: Macro-F1 and mean average precision of the variables, over all folds together.
+        scores: Macro-F1 of the variables, over all folds together, and mean average precision, the
+            mean over the folds.
         weight: Factor on the loss of the sentences added.
+        differences: The point less what the run itself scores, with nothing added; () where nothing
+            is, and in scores of earlier versions, whose average precision is of all folds together.
     """
 
     asked: int
@@ -364,6 +375,7 @@ class CurvePoint:
     folds: int
     scores: tuple[Score, ...]
     weight: float = 1.0
+    differences: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import framing
-from framing.arrays import FloatArray
 from framing.codebook import Codebook
 from framing.data.agreement import agreement
 from framing.data.benchmarks import OfficialFigure
@@ -18,15 +17,25 @@ from framing.errors import ConfigError, DataError, all_problems
 from framing.evaluation import ceiling, details, schema
 from framing.evaluation.bootstrap import (
     Resamples,
+    constant,
     paired_p_value,
     percentile_interval,
 )
 from framing.evaluation.figures import Figure, Key, all_figures, to_score
 from framing.evaluation.official import official_results
-from framing.evaluation.units import Answers, people_answers, system_answers
+from framing.evaluation.units import (
+    Answers,
+    coded,
+    condition_present,
+    people_answers,
+    system_answers,
+    variable_heads,
+)
 from framing.metrics.counts import ABSENT_RULE
 from framing.records import ADJUDICATOR, GOLD, Annotation, Prediction, Sentence
 
+#: Share of a variable's coded units that may be left out as ties without a warning.
+_MOST_TIES = 0.05
 #: Ids shown in one message.
 _MOST_IDS = 5
 
@@ -321,27 +330,42 @@ def _comparisons(
         model = beside if name == schema.CODERS else {figure.key: figure for figure in first}
         for key in _compared(book):
             if key in model and key in other:
-                differences = model[key].values - other[key].values
-                yield from _comparison(name, key, differences, confidence)
+                yield from paired_comparison(name, model[key], other[key], confidence)
 
 
-def _comparison(
-    name: str, key: Key, differences: FloatArray, confidence: float
+def paired_comparison(
+    name: str, model: Figure, other: Figure, confidence: float
 ) -> Iterator[schema.Comparison]:
-    """One comparison, or none where the difference or all its resamples are undefined."""
+    """Compare two systems in one figure.
+
+    Args:
+        name: Of the other system.
+        model: Its figure.
+        other: The same of the other system, from the same resamples.
+        confidence: Of the interval.
+
+    Yields:
+        One comparison, or none where the difference or all its resamples are undefined.
+    """
+    differences = model.paired - other.paired
     interval = percentile_interval(differences, confidence)
     if interval.low is None or interval.high is None:
         return
-    metric, variable, _, label = key
+    low, high = interval.low, interval.high
+    if constant(differences):
+        # Equal ends tell reports that there is nothing to judge by; rounding must not part them.
+        low = high = float(differences[0])
+    metric, variable, _, label = model.key
     yield schema.Comparison(
         other=name,
         metric=metric,
         variable=variable,
         label=label,
         difference=float(differences[0]),
-        low=interval.low,
-        high=interval.high,
+        low=low,
+        high=high,
         p_value=paired_p_value(differences),
+        documents=int((model.documents | other.documents).sum()),
     )
 
 
@@ -433,8 +457,36 @@ def _signature(material: _Material) -> schema.Signature:
 
 
 def _warnings(material: _Material) -> dict[str, str]:
-    text = _few_documents(material.resamples.n_documents, material.settings.resamples)
-    return {"warning_documents": text} if text else {}
+    found = {
+        "warning_documents": _few_documents(
+            material.resamples.n_documents, material.settings.resamples
+        ),
+        "warning_ties": _many_ties(material),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _many_ties(material: _Material) -> str:
+    """Variables of which more than `_MOST_TIES` of the coded units are left out as ties."""
+    book, gold = material.book, material.gold
+    tied = details.ties(gold, material.coder_annotations, [s.id for s in material.sentences], book)
+    parts = []
+    for variable in book.variables:
+        heads = variable_heads(variable, book)
+        left_out = sum(tied[head.name] for head in heads)
+        scored = sum(
+            int((coded(head, gold.labels, book) & condition_present(head, gold.labels, book)).sum())
+            for head in heads
+        )
+        if left_out > _MOST_TIES * (left_out + scored):
+            parts.append(f"{variable.id} ({left_out:,} of {left_out + scored:,})")
+    if not parts:
+        return ""
+    return (
+        f"More than {_MOST_TIES:.0%} of what was coded is left out, since coders were tied: "
+        f"{', '.join(parts)}. These are the harder ones, so figures are for the easier rest; an "
+        "adjudicator's decision brings them in."
+    )
 
 
 def _few_documents(documents: int, resamples: int) -> str:

@@ -41,8 +41,8 @@ class LabelCount:
         label: Label id.
         count: Sentences with it.
         share: Of the sentences that its head is for; None where there are none.
-        estimate: Of the share that truly has it; None in single_label heads, and where the summary
-            has no estimates.
+        estimate: Of the share of these sentences that truly has it; None in single_label heads, and
+            where the summary has no estimates.
     """
 
     label: str
@@ -238,7 +238,7 @@ def estimate_lines(summary: Summary) -> Iterator[str]:
             yield f"no estimates of true shares: {summary.note}"
         return
     yield (
-        "true shares, if the model errs here as on its development split ("
+        "true shares of these sentences, if the model errs here as on its development split ("
         f"{signature.confidence:.0%} intervals from {signature.resamples:,} resamples of its "
         f"{signature.development_documents:,} documents):"
     )

@@ -114,6 +114,23 @@ def macro(values: FloatArray) -> FloatArray:
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
+def macro_of(values: FloatArray, labels: BoolArray, *, undefined: float) -> FloatArray:
+    """Mean over the same labels in every row, for the resamples of a macro figure.
+
+    Args:
+        values: Shape (..., labels).
+        labels: Those that count, shape (labels,).
+        undefined: What NaN counts as.
+
+    Returns:
+        Shape (...); NaN where no label counts or all that do are NaN.
+    """
+    counted = values[..., labels]
+    missing = np.isnan(counted)
+    total = np.where(missing, undefined, counted).sum(axis=-1)
+    return np.where(missing.all(axis=-1), np.nan, total / max(counted.shape[-1], 1))
+
+
 def exact_match(gold: BoolArray, predicted: BoolArray) -> float:
     """Share of rows whose set of labels is exactly right.
 

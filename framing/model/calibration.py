@@ -78,17 +78,32 @@ def _platt(
 ) -> tuple[FloatArray, FloatArray]:
     """Platt scaling of each column, with Platt's smoothed targets.
 
-    Platt (1999), "Probabilistic Outputs for Support Vector Machines", section 2.2.
+    Platt (1999), "Probabilistic Outputs for Support Vector Machines", section 2.2, gives about as
+    much of an instance to all sentences without the label together as it takes from those with
+    it. So that this holds for weighted sentences too, and their share stays as it is, both are
+    measured by the smaller of the two weights. Otherwise what is given would be a whole sentence
+    beside instances of a rare label that may weigh two or three together.
+
+    Args:
+        logits: Shape (n, labels).
+        gold: Same shape.
+        weights: Same shape; one value for the instances of a label, one for the rest.
+
+    Returns:
+        Slopes and biases, shape (labels,); 1 and 0 where there are too few instances.
     """
     n = logits.shape[1]
     scale, bias = np.ones(n), np.zeros(n)
     for k in range(n):
-        z, y = logits[:, k], gold[:, k]
+        z, y, weight = logits[:, k], gold[:, k], weights[:, k]
         positive, negative = int(y.sum()), int((~y).sum())
         if min(positive, negative) < MIN_INSTANCES:
             continue
-        target = np.where(y, (positive + 1) / (positive + 2), 1 / (negative + 2))
-        scale[k], bias[k] = _logistic(z, target, weights[:, k])
+        present, absent = weight[y][0], weight[~y][0]
+        least = min(present, absent)
+        taken, given = least / present / (positive + 2), least / absent / (negative + 2)
+        target = np.where(y, 1 - taken, given)
+        scale[k], bias[k] = _logistic(z, target, weight)
     return scale, bias
 
 

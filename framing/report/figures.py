@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from framing.codebook import Variable
 from framing.evaluation.schema import (
     BESIDE,
-    CODERS,
     Confusion,
     PrecisionRecallCurve,
     Reliability,
@@ -256,7 +255,10 @@ def _short_name(view: View, variable: Variable, label: str) -> str:
 
 
 def learning(view: View, variable: Variable) -> Iterator[Drawing]:
-    """Macro-F1 by sentences added to the training, with intervals and the coders' score."""
+    """Macro-F1 by sentences added to the training, with intervals.
+
+    Coders are not in it: they are scored against the other coders, the points against gold.
+    """
     points = [
         (point.sentences, score)
         for point in view.scores.learning_curve
@@ -276,7 +278,6 @@ def learning(view: View, variable: Variable) -> Iterator[Drawing]:
         for n, score in points:
             if score.low is not None and score.high is not None:
                 axes.plot([n, n], [score.low, score.high], color=svg.MODEL, linewidth=1.2)
-        _coders_line(axes, view, variable)
         axes.set(ylim=(0, 1.02), yticks=[0, 0.25, 0.5, 0.75, 1], xlabel="Sentences added")
         axes.set(ylabel="Macro-F1", xticks=x)
         axes.set_xticklabels([count(round(n)) for n in x])
@@ -285,16 +286,7 @@ def learning(view: View, variable: Variable) -> Iterator[Drawing]:
         values = "; ".join(f"{count(round(n))}: {estimate(score)}" for n, score in points)
         text = f"Macro-F1 of {name} by sentences added to the training: {values}"
         drawing = svg.to_svg(figure, f"learning-{variable.id}", text)
-    yield Drawing(
-        f"{name}: macro-F1 by sentences added; dashed: coders against one another", drawing
-    )
-
-
-def _coders_line(axes: Axes, view: View, variable: Variable) -> None:
-    for system in view.others:
-        value = _macro(view, variable, system)[0]
-        if system.name == CODERS and value is not None:
-            axes.axhline(value, color=svg.CODERS, linewidth=1, linestyle=(0, (4, 3)))
+    yield Drawing(f"{name}: macro-F1 by sentences added", drawing)
 
 
 def _unit_square(axes: Axes, x: str, y: str) -> None:

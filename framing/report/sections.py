@@ -22,7 +22,7 @@ from framing.report.blocks import (
     Text,
 )
 from framing.report.formatting import count, listed, number, plain, things, titled
-from framing.report.verdicts import how_to_read, overall, verdict, warnings
+from framing.report.verdicts import how_to_read, learning_gains, overall, verdict, warnings
 from framing.report.view import View, variable_name
 
 _CURVES = (
@@ -31,8 +31,10 @@ _CURVES = (
     "labelling at random."
 )
 _RELIABILITY = (
-    "Points on the diagonal are probabilities that mean what they say. Bars count the "
-    "probabilities in each bin, on a logarithmic scale."
+    "The calibration error is raised by chance, the more the fewer sentences there are: exact "
+    "probabilities have one above 0 too. Where its interval begins at 0, the outcomes are such as "
+    "exact probabilities may have. Points on the diagonal are probabilities that mean what they "
+    "say. Bars count the probabilities in each bin, on a logarithmic scale."
 )
 _ERRORS = (
     "The wrong decisions that the model was surest of. Look for mistakes of the gold labels, "
@@ -51,8 +53,18 @@ _LEARNING = (
     "The recipe of this run, trained again with some of these data's own sentences beside its "
     "training data. Every sentence is scored by a model that saw other documents of these data "
     "alone, so all points are scored on the same sentences, and intervals are for documents. Each "
-    "training is one seed: small steps between neighbouring points are chance. Where the curve "
-    "still rises at its end, further coding pays."
+    "training is one seed: small steps between neighbouring points are chance."
+)
+_LEARNING_TESTED = (
+    "Average precision is that of each fold, ranked by one model, and their mean, also for the run "
+    "without sentences added; its figure of all sentences stands above. Differences are those of "
+    "the points from the run without sentences added. They tell whether the added ones pay, not "
+    "whether still more would: a rise from one point to the next was not tested."
+)
+_LEARNING_UNTESTED = (
+    "Differences between points were not tested, so a rise may be chance. Average precision of the "
+    "points with sentences added ranks those of several models together, which lowers it: make the "
+    "curve again to have it fold by fold."
 )
 _AGREEMENT = (
     "Alpha is 1 for perfect agreement and 0 for what chance alone would give. It was computed on "
@@ -178,12 +190,18 @@ def _slices(view: View) -> Section:
 def _learning_curve(view: View) -> Iterator[Section]:
     if view.scores.learning_curve:
         variables = tuple(variable.id for variable in view.book.variables)
-        blocks = (
-            Text((_LEARNING,)),
+        gains = tuple(learning_gains(view))
+        texts = [_LEARNING]
+        if view.scores.signature.resamples and any(p.folds for p in view.scores.learning_curve):
+            texts.append(_LEARNING_TESTED if gains else _LEARNING_UNTESTED)
+        blocks: list[Block] = [
+            Text(tuple(texts)),
+            *((Bullets(gains),) if gains else ()),
             Figures("learning", variables),
             tables.learning_curve_table(view),
-        )
-        yield Section("learning-curve", "What sentences of your own are worth", blocks)
+            *tables.learning_gains_tables(view),
+        ]
+        yield Section("learning-curve", "What sentences of your own are worth", tuple(blocks))
 
 
 def _errors(view: View) -> Section:

@@ -19,6 +19,7 @@ from framing.report.formatting import (
     count,
     difference,
     estimate,
+    listed,
     number,
     p_value,
     plain,
@@ -37,9 +38,10 @@ def systems_table(view: View, variable: Variable) -> Table:
     }
     shown["End-to-end F1"] = tuple(view.pairs("f1", variable, system=n) for n in names)
     shown = {title: scores for title, scores in shown.items() if any(scores)}
-    rows = []
+    rows, compared = [], []
     for k, name in enumerate(names):
         found = view.comparison(name, "f1", variable, "macro")
+        compared += [found] if found else []
         tested = (difference(found), _p_value(view, found)) if found else ("", "")
         cells = (view.system_name(name), *(estimate(s[k]) for s in shown.values()), *tested)
         rows.append(Row(cells, strong=name == view.model.name))
@@ -54,18 +56,34 @@ def systems_table(view: View, variable: Variable) -> Table:
         caption=f"{variable_name(variable)}: all systems, and the model's macro-F1 minus theirs",
         columns=_columns("System", columns),
         rows=tuple(rows),
-        notes=(*notes, *_untested(view)),
+        notes=(*notes, *_compared_labels(view, variable, names), *_untested(view, compared)),
     )
 
 
+def _compared_labels(view: View, variable: Variable, names: Sequence[str]) -> Iterator[str]:
+    """Labels that some system's mean counts and that differences leave out."""
+    left_out = [
+        view.label_name(variable.id, label)
+        for label in variable.label_ids
+        if any(
+            score is not None and score.value is not None and not score.support
+            for score in (view.score("f1", variable, label, system=name) for name in names)
+        )
+    ]
+    if left_out:
+        yield f"Difference: over the labels that gold has, without {listed(left_out)}."
+
+
 def _p_value(view: View, found: Comparison) -> str:
-    return UNDEFINED if view.too_few_documents else p_value(found.p_value)
+    return UNDEFINED if view.unjudged(found) else p_value(found.p_value)
 
 
-def _untested(view: View) -> Iterator[str]:
+def _untested(view: View, found: Sequence[Comparison]) -> Iterator[str]:
     """Why differences have no p-value, where they have none."""
-    if view.scores.comparisons and view.too_few_documents:
-        yield f"p: too few documents to test differences ({view.too_few_documents})."
+    if few := view.too_few_documents(*found):
+        yield f"p: too few documents to test differences ({few})."
+    if any(view.unjudged(c) and not view.too_few_documents(c) for c in found):
+        yield "p: no test of a difference that is the same in every resample."
 
 
 def _summary_metrics(variable: Variable) -> tuple[tuple[str, str, str], ...]:
@@ -214,7 +232,7 @@ def comparisons_table(view: View) -> Table:
         caption="All comparisons of the model with other systems",
         columns=(*columns, Column("Difference"), Column("p")),
         rows=rows,
-        notes=tuple(_untested(view)),
+        notes=tuple(_untested(view, view.scores.comparisons)),
         folded=True,
     )
 
@@ -378,6 +396,33 @@ def learning_curve_table(view: View) -> Table:
         caption="The same recipe with sentences of these data added to its training",
         columns=columns,
         rows=tuple(rows),
+    )
+
+
+def learning_gains_tables(view: View) -> Iterator[Table]:
+    """Every point of a learning curve against the run itself; none of earlier versions."""
+    found = [(p, c) for p in view.scores.learning_curve for c in p.differences]
+    if not found:
+        return
+    rows = tuple(
+        Row(
+            (
+                count(round(point.sentences)),
+                variable_name(view.book.variable(c.variable)),
+                METRIC_TITLES.get(c.metric, titled(c.metric)),
+                difference(c),
+                _p_value(view, c),
+            )
+        )
+        for point, c in found
+    )
+    columns = (Column("Variable", numeric=False), Column("Figure, macro", numeric=False))
+    yield Table(
+        id="learning-curve-differences",
+        caption="Each point less the run without sentences added",
+        columns=(Column("Sentences added"), *columns, Column("Difference"), Column("p")),
+        rows=rows,
+        notes=tuple(_untested(view, [c for _, c in found])),
     )
 
 

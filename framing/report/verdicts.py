@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from framing.codebook import Variable
 from framing.decisions import MIN_INSTANCES
-from framing.evaluation.schema import BESIDE, CODERS, Comparison, Score, SystemScores
+from framing.evaluation.schema import (
+    BESIDE,
+    CODERS,
+    LEAST_DOCUMENTS,
+    LEAST_JUDGED_DOCUMENTS,
+    Comparison,
+    Score,
+    SystemScores,
+)
 from framing.report.blocks import Verdict
 from framing.report.formatting import (
     count,
@@ -75,9 +84,13 @@ def how_to_read(view: View) -> str:
     signature = view.scores.signature
     if not signature.resamples:
         return "No intervals were computed, so chance differences cannot be told from real ones."
-    tests = "P-values are two-sided and not adjusted for the number of comparisons."
-    if view.too_few_documents:
-        tests = f"No p-values are shown ({view.too_few_documents})."
+    tests = (
+        "P-values are two-sided and not adjusted for the number of comparisons; there is none "
+        f"where fewer than {LEAST_JUDGED_DOCUMENTS} documents hold what is compared."
+    )
+    if signature.documents < LEAST_JUDGED_DOCUMENTS:
+        documents = things(signature.documents, "document")
+        tests = f"No p-values are shown ({documents}, {LEAST_JUDGED_DOCUMENTS} are needed)."
     return (
         f"Brackets are {percent(signature.confidence)} intervals from {count(signature.resamples)} "
         f"bootstrap resamples of the {things(signature.documents, 'document')}. A difference is "
@@ -86,6 +99,16 @@ def how_to_read(view: View) -> str:
         "it stands beside them, are measured against the other coders. These are fewer people than "
         "made gold, so figures against them are usually lower than against gold."
     )
+
+
+def learning_gains(view: View) -> Iterator[str]:
+    """What the most sentences added to the training are worth, by variable and figure."""
+    last = view.scores.learning_curve[-1]
+    sentences = things(round(last.sentences), "sentence")
+    for found in last.differences:
+        name = variable_name(view.book.variable(found.variable))
+        metric = METRIC_TITLES.get(found.metric, found.metric)
+        yield f"{name}, {metric} with {sentences} added: {_judgement(view, found)}"
 
 
 def warnings(view: View) -> tuple[str, ...]:
@@ -97,6 +120,7 @@ def warnings(view: View) -> tuple[str, ...]:
     for variable in view.book.variables:
         found += _undecided(view, variable)
     found += _uncalibrated(view)
+    found += _few_documents(view)
     found += _few_instances(view)
     found += _undefined(view)
     return tuple(found)
@@ -179,19 +203,20 @@ def _subject(view: View, other: SystemScores) -> str:
 def _judgement(view: View, found: Comparison | None) -> str:
     if found is None:
         return "the difference was not tested."
-    if view.too_few_documents:
-        return (
-            f"the difference is {difference(found)}, with too few documents to tell it from "
-            f"chance ({view.too_few_documents})."
-        )
+    if why := view.unjudged(found):
+        return f"the difference is {difference(found)}, with {why}."
     evidence = f"{difference(found)}, p {p_value(found.p_value, equals='= ')}"
+    if (side := _clear(view, found)) is None:
+        return f"the difference cannot be told from noise ({evidence})."
+    return f"the model is {side} by more than chance explains ({evidence})."
+
+
+def _clear(view: View, found: Comparison) -> Literal["better", "worse"] | None:
+    """On which side of the other system the model clearly is, None where on neither."""
     # Interval and p-value come from the same resamples, but near the border they may disagree.
-    clear = found.p_value < 1 - view.scores.signature.confidence
-    if clear and found.low > 0:
-        return f"the model is better by more than chance explains ({evidence})."
-    if clear and found.high < 0:
-        return f"the model is worse by more than chance explains ({evidence})."
-    return f"the difference cannot be told from noise ({evidence})."
+    if found.p_value >= 1 - view.scores.signature.confidence:
+        return None
+    return "better" if found.low > 0 else "worse" if found.high < 0 else None
 
 
 def _leakage(view: View) -> Iterator[str]:
@@ -216,14 +241,16 @@ def _coder_warnings(view: View) -> Iterator[str]:
 
 def _undecided(view: View, variable: Variable) -> Iterator[str]:
     """Baselines that the model does not clearly beat, where documents are enough to tell."""
-    if view.too_few_documents:
-        return
     pairs = [
         (other, view.comparison(other.name, "f1", variable, "macro"))
         for other in view.others_on(variable)
         if other.kind == "baseline"
     ]
-    equal = [view.system_name(o.name) for o, found in pairs if found and found.low <= 0]
+    equal = [
+        view.system_name(other.name)
+        for other, found in pairs
+        if found and not view.unjudged(found) and _clear(view, found) != "better"
+    ]
     if equal:
         yield (
             f"{variable_name(variable)}: the model is not better than this baseline by more than "
@@ -249,6 +276,39 @@ def _uncalibrated(view: View) -> Iterator[str]:
         yield (
             f"Not calibrated, since there are fewer than {MIN_INSTANCES} development sentences a "
             f"label: {'; '.join(heads)}."
+        )
+
+
+def _few_documents(view: View) -> Iterator[str]:
+    """Figures of fewer documents than intervals need, where the data as a whole have enough."""
+    if view.scores.signature.documents < LEAST_DOCUMENTS or not view.scores.signature.resamples:
+        return
+    rare = []
+    for variable in view.book.variables:
+        scores = {
+            variable_name(variable): view.score("f1", variable, "macro"),
+            **{
+                f"{variable_name(variable)} / {view.label_name(variable.id, label)}": view.score(
+                    "f1", variable, label
+                )
+                for label in variable.label_ids
+            },
+        }
+        if variable.per is not None:
+            scores |= {
+                view.head_name(head.name): view.score("f1", variable, "macro", head=head.name)
+                for head in view.heads(variable)
+            }
+        rare += [
+            f"{name} ({count(view.documents(score))})"
+            for name, score in scores.items()
+            if score and score.value is not None and view.documents(score) < LEAST_DOCUMENTS
+        ]
+    if rare:
+        yield (
+            f"Fewer than {LEAST_DOCUMENTS} documents hold what these figures are made of, so their "
+            "intervals are too narrow and differences are found where there are none; below "
+            f"{LEAST_JUDGED_DOCUMENTS} no difference is judged: {'; '.join(rare)}."
         )
 
 

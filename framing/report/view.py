@@ -17,7 +17,7 @@ from framing.evaluation.schema import (
     Scores,
     SystemScores,
 )
-from framing.report.formatting import plain, things, titled
+from framing.report.formatting import count, listed, plain, titled
 
 MODEL = "model"
 
@@ -139,13 +139,32 @@ class View:
         """The model against another system, None where it was not computed."""
         return self._compared.get((other, metric, variable.id, label))
 
-    @property
-    def too_few_documents(self) -> str:
-        """Why no difference is judged, "" where differences are."""
-        documents = self.scores.signature.documents
-        if documents >= LEAST_JUDGED_DOCUMENTS:
+    def documents(self, found: Comparison | Score) -> int:
+        """Documents that a figure or a difference rests on.
+
+        Scores of earlier versions tell only how many there are in all.
+        """
+        known = found.documents
+        return self.scores.signature.documents if known is None else known
+
+    def too_few_documents(self, *found: Comparison) -> str:
+        """Why some of these differences are not judged, "" where all are."""
+        few = sorted({n for n in map(self.documents, found) if n < LEAST_JUDGED_DOCUMENTS})
+        if not few:
             return ""
-        return f"{things(documents, 'document')}, {LEAST_JUDGED_DOCUMENTS} are needed"
+        numbers = listed([count(n) for n in few])
+        return f"{numbers} document{'s' * (few != [1])}, {LEAST_JUDGED_DOCUMENTS} are needed"
+
+    def unjudged(self, found: Comparison) -> str:
+        """Why a difference is not judged, "" where it is."""
+        if few := self.too_few_documents(found):
+            return f"too few documents to tell it from chance ({few})"
+        # A difference of nothing at all is the one such that needs no spread to be understood.
+        if found.low == found.high != 0:
+            return (
+                "the same value in every resample, which leaves nothing to tell it from chance by"
+            )
+        return ""
 
     def heads(self, variable: Variable) -> tuple[Head, ...]:
         """The heads of a variable."""

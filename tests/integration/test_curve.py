@@ -59,12 +59,20 @@ def test_points_of_a_curve(evaluation: Path) -> None:
         s.value for s in model.scores if (s.metric, s.head, s.label) == ("f1", "topics", "macro")
     ]
     assert first["f1", "topics"] == same
+    # Differences are of whole variables, from the run itself.
+    assert nothing.differences == ()
+    gains = {(c.other, c.metric, c.variable): c for c in some.differences}
+    assert len(gains) == len(some.differences) == 4
+    gain = gains[schema.NOTHING_ADDED, "f1", "topics"]
+    assert gain.difference == pytest.approx(by_metric["f1", "topics"].value - same)
+    assert gain.low <= gain.difference <= gain.high
 
 
 def test_the_report_shows_the_curve(evaluation: Path) -> None:
     page = (evaluation / RUN.report_html).read_text(encoding="utf-8")
     assert "What sentences of your own are worth" in page
     assert "learning-topics" in page
+    assert "Each point less the run without sentences added" in page
     markdown = (evaluation / RUN.report_markdown).read_text(encoding="utf-8")
     assert "Sentences added" in markdown
 

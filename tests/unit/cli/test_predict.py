@@ -472,7 +472,7 @@ def test_estimates_come_with_counts(
     assert told[0] == told[1] == told[2]
     assert told[0][0] == "  topics: prices 28 (14.0%), jobs 0 (0.0%)"
     header, prices, jobs = told[0][-3:]
-    assert header.startswith("true shares, if the model errs here as on its development split (95%")
+    assert header.startswith("true shares of these sentences, if the model errs here as on its")
     assert prices.startswith("  topics: prices 12.0% (")
     assert jobs.startswith("  topics: jobs cannot be estimated: only 0 development sentences")
 

@@ -1,16 +1,22 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from framing.errors import DataError
 from framing.evaluation.bootstrap import (
     Resamples,
-    centred_interval,
+    calibration_interval,
+    constant,
+    flawless_share,
     paired_p_value,
     percentile_interval,
 )
+from framing.evaluation.figures import _calibration_figures, figure_interval
 from framing.evaluation.schema import LEAST_DOCUMENTS, LEAST_JUDGED_DOCUMENTS
 
 DOCUMENTS = ["b", "a", "b", "c", "a", "b"]
@@ -89,13 +95,48 @@ def test_undefined_resamples_are_left_out_and_counted():
     assert percentile_interval(np.array([0.4, np.nan]), 0.95).low is None
 
 
-def test_centred_interval_lies_around_the_figure_and_not_below_zero():
-    values = np.array([0.02, 0.05, 0.06, 0.07, 0.06, 0.06])
-    interval = centred_interval(values, 0.95)
-    assert 0 <= interval.low <= 0.02 <= interval.high
-    assert interval.high - interval.low <= 0.02
-    assert centred_interval(np.array([0.0, 0.1, 0.0, 0.0]), 0.95).low == 0
-    assert centred_interval(np.array([0.3]), 0.95).low is None
+def test_values_without_spread():
+    assert constant(np.array([1.0, 1.0, np.nan, 1.0 - 1e-15]))
+    assert not constant(np.array([1.0, 1.0, 0.9]))
+    assert not constant(np.array([1.0, np.nan]))
+    assert not constant(np.array([1.0]))
+
+
+def test_the_bound_of_a_share_at_its_end_is_that_of_clopper_and_pearson():
+    for n in (2, 25, 300):
+        assert flawless_share(n, 0.95) == pytest.approx(stats.beta.ppf(0.05, n, 1))
+    # The rule of three.
+    assert flawless_share(300, 0.95) == pytest.approx(1 - 3 / 300, abs=1e-4)
+
+
+def test_calibration_interval_by_hand():
+    # Resampling raises the figure by 0.02, and chance alone gives no more than 0.1.
+    values, noise = np.array([0.3, *np.linspace(0.22, 0.42, 101)]), np.linspace(0, 0.1, 101)
+    interval = calibration_interval(values, noise, 0.9)
+    assert (interval.low, interval.high) == (pytest.approx(0.23 - 0.04), pytest.approx(0.41 - 0.02))
+    # Of 101 values of chance five are as large: more than 5% with the added ones.
+    noise[:5] = 0.3
+    assert calibration_interval(values, noise, 0.9).low == 0
+    assert calibration_interval(values, noise[5:], 0.9).low > 0
+    assert calibration_interval(np.array([0.3]), np.array([]), 0.95).low is None
+
+
+@pytest.mark.parametrize("together", [0, 0.5])
+def test_the_interval_of_a_calibration_error_holds_that_of_exact_probabilities(together):
+    """Also where sentences of a document share their chance."""
+    rng = np.random.default_rng(5)
+    covered = 0
+    for _ in range(60):
+        p, document = rng.random(300), np.arange(300) // 5
+        shared = rng.random(300) < together
+        y = np.where(shared, rng.random(60)[document], rng.random(300)) < p
+        resamples = Resamples.draw([f"d{d:02}" for d in document], 200, rng)
+        answers = SimpleNamespace(
+            labels=("x",), variable="v", head="v", rows=np.arange(300), gold=y[:, None]
+        )
+        figure = next(_calibration_figures(answers, p[:, None], resamples, 10))
+        covered += figure_interval(figure, 0.95).low == 0
+    assert covered / 60 >= 0.9
 
 
 def test_p_value_by_hand():

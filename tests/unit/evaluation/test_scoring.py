@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from framing.codebook import load_codebook, parse_codebook
+from framing.data.gold import gold_annotations
 from framing.decisions import Decisions, calibrated_probabilities, to_predictions
 from framing.errors import ConfigError, DataError
 from framing.evaluation import schema
@@ -16,6 +17,7 @@ from framing.evaluation.scoring import (
     evaluate_systems,
 )
 from framing.records import Annotation, Sentence
+from tests.unit.evaluation.conftest import PROBABILITIES
 
 REPOSITORY = Path(__file__).parents[3]
 REAL = REPOSITORY.parent / "shared" / "real"
@@ -213,6 +215,48 @@ def many_documents(example, n):
     return large.scores([System("model", "model", "The model.", found)])
 
 
+@pytest.mark.parametrize(
+    ("key", "documents"),
+    [
+        # Economy is gold in d1 and given in d1 and d2; health is gold and given in d1 and d3.
+        (("precision", "topics", "topics", "economy"), 2),
+        (("recall", "topics", "topics", "economy"), 1),
+        (("f1", "topics", "topics", "economy"), 2),
+        (("average_precision", "topics", "topics", "economy"), 1),
+        (("recall", "topics", "topics", "macro"), 2),
+        (("f1", "topics", "topics", "macro"), 3),
+        (("f1", "topics", "topics", "micro"), 3),
+        (("brier", "topics", "topics", "economy"), 3),
+        # The stance of s1 and s2 alone is coded.
+        (("f1", "tone", "", "macro"), 1),
+        (("accuracy", "tone", "tone.health", ""), 1),
+        (("recall", "tone", "", "pairs"), 1),
+        (("precision", "tone", "", "pairs"), 2),
+        (("accuracy", "voice", "voice", ""), 2),
+        (("exact_match", "all", "", ""), 2),
+    ],
+)
+def test_documents_are_those_that_hold_what_a_figure_is_made_of(scores, score, key, documents):
+    assert score(scores, *key).documents == documents
+
+
+def test_a_difference_rests_on_the_documents_of_both_systems(example):
+    other = np.array(PROBABILITIES)
+    other[:, 0] = [0.9, 0.9, 0.1, 0.9]  # economy in d1 and d3 in place of d1 and d2
+    found = example.scores([example.system(), example.system("x", "baseline", other)])
+    documents = {(c.variable, c.label, c.metric): c.documents for c in found.comparisons}
+    assert documents["topics", "economy", "f1"] == 3
+    assert documents["topics", "health", "f1"] == 2
+    assert documents["tone", "macro", "f1"] == 1
+
+
+def test_scores_without_documents_of_figures_can_be_read(scores):
+    old = schema.to_dict(scores)
+    for score in old["systems"][0]["scores"]:
+        del score["documents"]
+    assert schema.from_dict(old).systems[0].scores[0].documents is None
+
+
 def test_no_resamples_give_figures_without_intervals(example, score):
     found = example.scores(settings=EvaluationSettings(resamples=0))
     one = score(found, "f1", "topics", "topics", "macro")
@@ -220,9 +264,51 @@ def test_no_resamples_give_figures_without_intervals(example, score):
 
 
 def test_resamples_without_a_label_are_counted(scores, score):
-    one = score(scores, "average_precision", "topics", "topics", "economy")
+    one = score(scores, "f1", "topics", "topics", "economy")
     assert "of 50 resamples, which are left out" in one.note
     assert one.low <= one.value <= one.high
+
+
+def test_a_figure_in_one_document_has_no_interval(scores, score):
+    one = score(scores, "average_precision", "topics", "topics", "economy")
+    assert (one.value, one.low, one.high) == (pytest.approx(5 / 6), None, None)
+    assert one.note == "stands in one document, so no interval"
+
+
+@pytest.mark.parametrize(
+    ("right", "metric", "label", "interval"),
+    [
+        (True, "recall", "x", (0.05 ** (1 / 25), 1)),
+        (True, "f1", "x", (0.05 ** (1 / 25), 1)),
+        (True, "exact_match", "", (0.05 ** (1 / 25), 1)),
+        (True, "f1", "macro", (None, None)),
+        (True, "average_precision", "x", (None, None)),
+        (False, "recall", "x", (0, 1 - 0.05 ** (1 / 25))),
+        (False, "f1", "x", (0, 2 * (1 - 0.05 ** (1 / 25)) / (2 - 0.05 ** (1 / 25)))),
+    ],
+)
+def test_what_is_the_same_in_every_resample_is_not_certain(
+    example, score, right, metric, label, interval
+):
+    """25 documents with one instance each, all of them found or none."""
+    _, arguments = rare(given=[])
+    sentences = [Sentence(f"s{k:02}", "t", f"d{k:02}") for k in range(25)]
+    probabilities = np.tile([0.9 if right else 0.1, 0.0], (25, 1))
+    predictions = to_predictions(
+        [s.id for s in sentences], probabilities, arguments["book"], Decisions.identity(2), "m"
+    )
+    found = example.scores(
+        **arguments
+        | {
+            "sentences": sentences,
+            "gold": [Annotation(s.id, "gold", {"themes": ("x",)}) for s in sentences],
+            "systems": [System("model", "model", "", predictions)],
+        }
+    )
+    one = score(found, metric, "themes", "themes", label)
+    assert one.value == right
+    assert (one.low, one.high) == pytest.approx(interval)
+    assert "the same in every resample" in one.note
 
 
 def annotations(example, *coders):
@@ -299,12 +385,66 @@ def test_the_model_is_scored_on_no_more_than_a_coder_coded(example, score):
         assert score(found, "accuracy", "voice", "voice", "", system=system).support == 3
 
 
+def test_a_coder_of_few_sentences_is_not_in_the_ceiling(example, score):
+    """C coded 2 of 40 sentences, and those wrong: he must not count as much as A and B."""
+    sentences = [Sentence(f"s{k:02}", "t", f"d{k:02}") for k in range(40)]
+    given = [
+        Annotation(s.id, coder, {"topics": ("economy",) * (k % 2), "voice": ("paper",)})
+        for coder in "AB"
+        for k, s in enumerate(sentences)
+    ]
+    wrong = [Annotation(s.id, "C", {"topics": ("health",)}) for s in sentences[:2]]
+    probabilities = np.tile(PROBABILITIES[0], (40, 1))
+    decisions, ids = Decisions.identity(example.book.n_logits), [s.id for s in sentences]
+    predictions = to_predictions(ids, probabilities, example.book, decisions, "m")
+    found = example.scores(
+        [System("model", "model", "", predictions)],
+        sentences=sentences,
+        annotations=given + wrong,
+        gold=gold_annotations(given, example.book),
+    )
+    economy = score(found, "recall", "topics", "topics", "economy", system=-1)
+    assert economy.note.startswith("mean of 2 coders, 1 coder of few sentences left out")
+    assert "left out" in score(found, "f1", "topics", "topics", "macro", system=-2).note
+
+
 def test_no_ceiling_without_two_coders_on_a_sentence(example):
     one = example.scores(annotations=annotations(example, ("A", A)))
     assert [s.name for s in one.systems] == ["model"]
     assert one.agreement == ()
     apart = annotations(example, ("A", A))[:2] + annotations(example, ("B", B))[2:]
     assert [s.name for s in example.scores(annotations=apart).systems] == ["model"]
+
+
+@pytest.mark.parametrize(("tied", "said"), [(0, ""), (1, ""), (2, "voice (2 of 21)")])
+def test_many_ties_are_a_warning(example, tied, said):
+    """21 sentences of two coders, who disagree on the voice of some."""
+    sentences = [Sentence(f"s{k:02}", "t", f"d{k:02}") for k in range(21)]
+    voices = [("quoted" if k < tied else "paper", "paper") for k in range(21)]
+    given = [
+        Annotation(s.id, coder, {"topics": (), "voice": (voice,)})
+        for s, pair in zip(sentences, voices, strict=True)
+        for coder, voice in zip("AB", pair, strict=True)
+    ]
+    decisions = Decisions.identity(example.book.n_logits)
+    probabilities = np.tile(PROBABILITIES[0], (21, 1))
+    ids = [s.id for s in sentences]
+    predictions = to_predictions(ids, probabilities, example.book, decisions, "m")
+    found = example.scores(
+        [System("model", "model", "", predictions)],
+        sentences=sentences,
+        annotations=given,
+        gold=gold_annotations(given, example.book),
+    )
+    text = found.facts.get("warning_ties", "")
+    assert said in text
+    assert bool(text) == bool(said)
+
+
+def test_what_gold_leaves_open_is_no_tie_of_a_single_coder(example):
+    found = example.scores(annotations=annotations(example, ("A", A)))
+    assert found.data.uncoded["voice"] == 1
+    assert "warning_ties" not in found.facts
 
 
 def test_adjudicator_and_gold_are_no_coders(example):
@@ -403,6 +543,81 @@ def test_long_curves_are_thinned_and_intervals_hold_their_figures(example):
         assert list(curve.recall) == sorted(curve.recall)
     for one in found.systems[0].scores:
         assert one.low <= one.value <= one.high, one
+
+
+def rare(given):
+    """Two systems on 60 documents: one label in every document, one in the first alone.
+
+    Args:
+        given: Documents in which the second system gives the rare label.
+    """
+    book = parse_codebook(
+        "name: one\nvariables:\n  - {id: themes, kind: multi_label, labels: [{id: x}, {id: y}]}"
+    )
+    rng = np.random.default_rng(0)
+    sentences = [Sentence(f"s{k:03}", "t", f"d{k // 4:02}") for k in range(240)]
+    usual = rng.random(240) < 0.4
+    found = np.where(usual, rng.random(240) < 0.9, rng.random(240) < 0.05).astype(float)
+    first = np.stack([found, np.zeros(240)], axis=1)
+    second = np.stack([found, np.isin(np.arange(240) // 4, given)], axis=1)
+
+    def system(name, kind, probabilities):
+        predictions = to_predictions(
+            [s.id for s in sentences], probabilities, book, Decisions.identity(2), name
+        )
+        return System(name, kind, "", predictions)
+
+    def gold(documents):
+        return [
+            Annotation(
+                s.id, "gold", {"themes": ("x",) * bool(u) + ("y",) * (s.doc_id in documents)}
+            )
+            for s, u in zip(sentences, usual, strict=True)
+        ]
+
+    return gold, {
+        "book": book,
+        "sentences": sentences,
+        "systems": [system("model", "model", first), system("other", "baseline", second)],
+        "decisions": Decisions.identity(2),
+        "settings": EvaluationSettings(resamples=400),
+    }
+
+
+def macro_comparison(scores):
+    return next(c for c in scores.comparisons if (c.metric, c.label) == ("f1", "macro"))
+
+
+def test_a_label_that_gold_lacks_decides_no_comparison(example, score):
+    gold, arguments = rare(given=[5, 20, 40])
+    found = example.scores(gold=gold(()), **arguments)
+    one = macro_comparison(found)
+    assert (one.difference, one.low, one.high, one.p_value) == (0, 0, 0, 1)
+    # The other system's own figure counts its mistake.
+    model, other = (score(found, "f1", "themes", "themes", "macro", system=k) for k in (0, 1))
+    assert other.value == pytest.approx(model.value / 2)
+
+
+def test_systems_are_averaged_over_the_same_labels_in_every_resample(example):
+    """Resamples without the rare label must not set a mean of one label against one of two."""
+    gold, arguments = rare(given=[5, 20, 40])
+    one = macro_comparison(example.scores(gold=gold(("d00",)), **arguments))
+    assert one.difference == 0
+    assert (one.low, one.high) == (0, 0)
+
+
+def test_a_label_in_one_document_leaves_its_macro_figure_uncertain_by_no_more_than_it_counts(
+    example, score
+):
+    gold, arguments = rare(given=[0])
+    found = example.scores(gold=gold(("d00",)), **arguments)
+    never, always = (score(found, "f1", "themes", "themes", "macro", system=k) for k in (0, 1))
+    label = score(found, "f1", "themes", "themes", "x")
+    # Found by neither or by all: where it is not drawn it may be worth nothing or half the mean.
+    assert never.low < label.low / 2 + 0.01
+    assert never.high > label.value / 2 + 0.45
+    assert always.low < label.value / 2
+    assert always.high < (1 + label.high) / 2 + 0.01
 
 
 def test_a_codebook_of_one_single_label_variable(example, score):
@@ -515,8 +730,6 @@ def json_lines(path):
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL.is_dir(), reason="no development data beside the checkout")
 def test_real_sentences(score):
-    from framing.data.gold import gold_annotations
-
     book = load_codebook(REPOSITORY / "framing/corpora/security_talks/codebook.yaml")
     rows = json_lines(REAL / "sentences.jsonl")
     sentences = [

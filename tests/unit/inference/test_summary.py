@@ -51,8 +51,8 @@ def test_lines(bundle: Bundle) -> None:
     ]
     header, prices, jobs = estimate_lines(summary)
     assert header == (
-        "true shares, if the model errs here as on its development split (95% intervals from "
-        "1,000 resamples of its 20 documents):"
+        "true shares of these sentences, if the model errs here as on its development split (95% "
+        "intervals from 1,000 resamples of its 20 documents):"
     )
     assert prices.startswith("  topics: prices 12.0% (")
     assert jobs == (
@@ -121,7 +121,9 @@ def test_json(bundle: Bundle, tmp_path: Path) -> None:
         "estimate": None,
     }
     signature = fields["estimates"]
-    assert "Rogan and Gladen" in signature.pop("method")
+    method = signature.pop("method")
+    assert "Rogan and Gladen" in method
+    assert method.startswith("share of the sentences labelled, not of a population")
     assert signature == {
         "confidence": 0.95,
         "resamples": 1000,

@@ -7,6 +7,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from framing.errors import DataError
 from framing.metrics import Counts, count, exact_match, f1, macro, pooled, precision, recall
+from framing.metrics.counts import macro_of
 
 # Columns: ordinary, absent, gold only, predicted only.
 GOLD = np.array([[1, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=bool)
@@ -122,3 +123,11 @@ def test_shapes_must_agree():
         count(GOLD, PREDICTED[:3])
     with pytest.raises(DataError, match=r"gold: expected shape \(n, labels\), found \(4,\)"):
         count(GOLD[:, 0], PREDICTED)
+
+
+def test_mean_over_the_same_labels_in_every_row():
+    values = np.array([[0.5, 1.0, np.nan], [np.nan, 0.8, 0.2], [np.nan, np.nan, 0.2]])
+    labels = np.array([True, True, False])
+    np.testing.assert_allclose(macro_of(values, labels, undefined=0), [0.75, 0.4, np.nan])
+    np.testing.assert_allclose(macro_of(values, labels, undefined=1), [0.75, 0.9, np.nan])
+    assert np.isnan(macro_of(values, np.zeros(3, bool), undefined=0)).all()

@@ -45,6 +45,19 @@ def test_probabilities_for_a_rarer_label() -> None:
     assert fitted.scale[0] == pytest.approx(plain.scale[0], abs=0.05)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.003, 0.6, 0.99])
+def test_smoothing_leaves_a_share_expected_as_it_is(share: float) -> None:
+    """A small split: smoothing must not give 400 sentences more than 100 weighted instances are."""
+    generator = np.random.default_rng(1)
+    y = np.arange(500) < 100
+    logits = generator.normal(np.where(y, 2.5, 0.0), 1)[:, None]
+    gold = LabelArray(y[:, None], np.ones((500, 1), dtype=bool))
+    fitted = fit_decisions(logits, gold, ONE, {"v": {"x": share}})
+    p = calibrated_probabilities(logits, ONE, fitted)[:, 0]
+    weights = np.where(y, share / 0.2, (1 - share) / 0.8)
+    assert np.average(p, weights=weights) == pytest.approx(share, rel=0.01)
+
+
 def test_the_share_expected_moves_the_threshold() -> None:
     p = np.array([0.3] * 10 + [0.6] * 10 + [0.9] * 10)
     gold = np.array([False] * 10 + [True] * 3 + [False] * 7 + [True] * 10)

@@ -349,7 +349,15 @@ def with_curve() -> Scores:
             for metric, value in (("f1", 0.5 + 0.1 * k), ("average_precision", 0.6 + 0.1 * k))
         ]
         folds = 2 if size else 0
-        points.append(schema.CurvePoint(size, size + 1.5 * folds, size / 5, folds, tuple(found)))
+        gains = tuple(
+            schema.Comparison(
+                schema.NOTHING_ADDED, s.metric, s.variable, "macro", 0.1 * k, 0.02, 0.19, 0.004, 90
+            )
+            for s in found
+            if size
+        )
+        point = schema.CurvePoint(size, size + 1.5 * folds, size / 5, folds, tuple(found), 1, gains)
+        points.append(point)
     return replace(scores, learning_curve=tuple(points))
 
 

@@ -167,5 +167,7 @@ def test_learning_curve() -> None:
     assert len(drawn) == 3
     assert "0: 0.500 [0.440, 0.560]; 153: 0.600" in str(drawn[0]["aria-label"])
     assert "learning-curve" in page.ids
+    # Coders are scored against other gold than the points are.
+    assert "coders against one another" not in "".join(page.text)
     assert "What sentences of your own are worth" in "".join(page.text)
     assert "learning-curve" not in Page(render_html(examples.flagship())).ids

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from framing.evaluation.schema import Comparison, Prevalence, Score, Scores
+from framing.evaluation.schema import Comparison, Prevalence, Score, Scores, from_dict, to_dict
+from framing.report import render_markdown
 from framing.report.tables import systems_table
-from framing.report.verdicts import how_to_read, overall, verdict, warnings
+from framing.report.verdicts import how_to_read, learning_gains, overall, verdict, warnings
 from framing.report.view import View
 from tests.unit.report import examples
 
@@ -107,6 +108,77 @@ def test_few_documents_have_no_p_values_and_call_no_baseline_equal(flagship: Sco
     assert "P-values are two-sided" in how_to_read(enough)
     assert not any("not better" in w for w in warnings(few))
     assert any("not better" in w for w in warnings(enough))
+
+
+def test_documents_of_a_difference_count_and_not_those_of_the_data(flagship: Scores) -> None:
+    """Stance coded in 2 of 272 documents: no more can be said of it than of a file with 2."""
+    found = Comparison("tfidf", "f1", "stance", "macro", 0.2, 0.1, 0.3, 0.002, documents=2)
+    near = Comparison("keywords", "f1", "stance", "macro", 0.01, -0.1, 0.1, 0.9, documents=2)
+    view = View(replace(flagship, comparisons=(found, near)))
+    stance = view.book.variable("stance")
+    (sentence,) = [s for s in verdict(view, stance).sentences if "+0.200" in s]
+    assert sentence.endswith("chance (2 documents, 10 are needed).")
+    assert not any("not better" in w for w in warnings(view))
+    table = systems_table(view, stance)
+    assert "p: too few documents to test differences (2 documents, 10 are needed)." in table.notes
+    assert {row.cells[-1] for row in table.rows} == {"", "n/a"}
+
+
+def test_warning_and_summary_agree_where_interval_and_p_value_do_not(flagship: Scores) -> None:
+    view = _with_comparison(flagship, difference=0.02, low=0.0001, high=0.04, p_value=0.051)
+    assert "cannot be told from noise" in _tfidf_sentence(view)
+    (warned,) = [w for w in warnings(view) if "not better" in w]
+    assert warned.endswith(": TF-IDF.")
+
+
+def test_a_difference_without_spread_is_not_judged(flagship: Scores) -> None:
+    found = Comparison("tfidf", "f1", "frames", "macro", 1.0, 1.0, 1.0, 0.002)
+    view = View(replace(flagship, comparisons=(found,)))
+    assert "the same value in every resample" in _tfidf_sentence(view)
+    table = systems_table(view, view.book.variable("frames"))
+    assert "p: no test of a difference that is the same in every resample." in table.notes
+    equal = View(replace(flagship, comparisons=(replace(found, difference=0, low=0, high=0),)))
+    assert "cannot be told from noise" in _tfidf_sentence(equal)
+    assert any("not better" in w for w in warnings(equal))
+
+
+def test_figures_of_few_documents_are_named(flagship: Scores) -> None:
+    scores = (
+        Score("f1", "frames", "frames", "macro", 0.5, 0.4, 0.6, 900, documents=20),
+        Score("f1", "frames", "frames", "nato_concerns", 0.5, 0.4, 0.6, 25, documents=19),
+        Score("f1", "stance", "", "macro", 0.5, 0.4, 0.6, 300, documents=3),
+        Score("f1", "stance", "stance.nato_concerns", "macro", 0.5, 0.4, 0.6, 30, documents=2),
+    )
+    view = View(replace(flagship, systems=(replace(flagship.systems[0], scores=scores),)))
+    (found,) = [w for w in warnings(view) if w.startswith("Fewer than 20 documents")]
+    assert found.endswith(
+        "no difference is judged: Frames / NATO concerns (19); Stance (3); "
+        "Stance on NATO concerns (2)."
+    )
+    assert not any(w.startswith("Fewer than 20 documents") for w in warnings(View(flagship)))
+
+
+def test_the_curves_text_goes_by_the_difference_from_the_run() -> None:
+    scores = examples.with_curve()
+    gains = list(learning_gains(View(scores)))
+    assert gains[0] == (
+        "Frames, F1 with 603 sentences added: the model is better by more than chance explains "
+        "(+0.200 [+0.020, +0.190], p = 0.004)."
+    )
+    page = render_markdown(scores)
+    assert gains[0].split(":")[0] in page
+    assert "was not tested." in page
+    assert "still rises" not in page
+
+
+def test_curves_of_earlier_versions_are_said_to_be_untested() -> None:
+    scores = examples.with_curve()
+    old = to_dict(scores)
+    for point in old["learning_curve"]:
+        del point["differences"]
+    page = render_markdown(from_dict(old))
+    assert "Differences between points were not tested" in page
+    assert "less the run without" not in page
 
 
 def test_lead_has_the_scores_numbers(flagship: Scores) -> None:
