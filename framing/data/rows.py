@@ -133,13 +133,16 @@ class SentenceReader:
         passed = {*self.mapping.ignore, *self.unread}
         own = {n: n for n in _OWN_NAMES if n in row.values and n not in passed}
         named = self.mapping.named()
-        self._column = own | {n: column for n, column in named.items() if n not in self.unread}
+        found = own | {n: column for n, column in named.items() if n not in self.unread}
         if self.mapping.text is None and "text" not in row.values:
-            self._column["text"] = "sentence"
-        if self._column["text"] not in row.values:
+            found["text"] = "sentence"
+        # Nothing is kept of a row without a text: the next one may be as those before.
+        if found["text"] not in row.values:
             raise DataError(_no_text(self.mapping, row))
-        self._metadata = [(name, self._column[name]) for name in METADATA if name in self._column]
-        used = {*self._column.values(), *self.mapping.ignore}
+        self._column = found
+        self._metadata = [(name, found[name]) for name in METADATA if name in found]
+        # A column without a name is the index that data frames write.
+        used = {*found.values(), *self.mapping.ignore, ""}
         others = [name for name in row.values if name not in used]
         self._metadata += [(self._carried_name(name, row), name) for name in others]
         self.columns = self._in_order(row)
@@ -167,10 +170,10 @@ class SentenceReader:
 
     def _draft(self, row: Row) -> Draft:
         def cell(name: str) -> Any:
-            return row.values.get(self._column.get(name, ""))
+            return row.values.get(self._column[name]) if name in self._column else None
 
         def text_of(name: str) -> str:
-            return _text(row, self._column.get(name, ""))
+            return _text(row, self._column[name]) if name in self._column else ""
 
         text = text_of("text")
         if isinstance(cell("text"), (bool, list, dict)):
