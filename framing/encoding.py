@@ -29,6 +29,8 @@ TARGET_START, TARGET_END = "target_start", "target_end"
 MARKS = ("\u00ab", "\u00bb")
 #: Characters that are tokenized together: their tokens take some thirty times the memory.
 _MOST_CHARACTERS = 2**20
+#: Of a place in a text.
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ def second_segment(sentence: Sentence, settings: InputSettings) -> str:
         return sentence.text
     if not all(field.isdecimal() for field in fields):
         raise DataError(f"{_place_of_target(sentence)} whole numbers, found {fields}")
+    if max(map(len, fields)) > _MOST_DIGITS:
+        raise DataError(
+            f"{_place_of_target(sentence)} a place in its text, found a number of too many digits"
+        )
     start, end = map(int, fields)
     text = sentence.text
     if not start < end <= len(text):
@@ -124,9 +130,27 @@ def tokenize(
 
     Returns:
         One entry a sentence, at most ``settings.max_length`` tokens each.
+
+    Raises:
+        DataError: A text holds half of a character, or a target's place is none.
     """
     pairs = [(first_segment(s, settings), second_segment(s, settings)) for s in sentences]
-    return [row for group in _groups(pairs) for row in _tokenized(tokenizer, group, settings)]
+    try:
+        return [row for group in _groups(pairs) for row in _tokenized(tokenizer, group, settings)]
+    except (TypeError, UnicodeEncodeError):
+        _refuse_halves(sentences, pairs)
+        raise
+
+
+def _refuse_halves(sentences: Sequence[Sentence], pairs: Sequence[tuple[str, str]]) -> None:
+    for sentence, pair in zip(sentences, pairs, strict=True):
+        try:
+            "".join(pair).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"sentence {sentence.id!r}: expected text, found half of a character (a lone "
+                "surrogate such as \\ud800); write the text again from its source"
+            ) from None
 
 
 def _groups(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

@@ -20,6 +20,11 @@ _OWN_NAMES = ("id", "text", "doc_id", "position", "previous", "target", "span", 
 #: Fields that stand beside further columns in outputs, by their own names.
 _CARRIED_FIELDS = ("target", *METADATA)
 
+#: Places are stored in 64 bits.
+_MOST_CHARACTERS = 2**63
+#: Characters of a wrong cell in a message.
+_SHOWN = 100
+
 #: Raises a `DataError` for a sentence that cannot be used.
 Check = Callable[[Sentence], None]
 
@@ -120,8 +125,7 @@ class SentenceReader:
                 self.check(draft.sentence)
             return draft
         except DataError as error:
-            raw = json.dumps(dict(row.values), ensure_ascii=False, default=str)
-            return BadRow(row.place, str(error), raw)
+            return BadRow(row.place, str(error), _raw(row))
 
     def _resolve(self, row: Row) -> None:
         keys = tuple(row.values)
@@ -203,6 +207,13 @@ class SentenceReader:
         )
 
 
+def _raw(row: Row) -> str:
+    try:
+        return json.dumps(dict(row.values), ensure_ascii=False, default=str)
+    except RecursionError:
+        return ""
+
+
 def check_columns(row: Row, columns: Iterable[str]) -> None:
     """Check that a table has the columns that were named.
 
@@ -258,10 +269,12 @@ def _span(cell: Any) -> tuple[int, int] | None:
     if cell is None or cell == "":
         return None
     if isinstance(cell, list) and len(cell) == 2 and all(type(x) is int for x in cell):
-        return cell[0], cell[1]
+        start, end = cell
+        if 0 <= start <= end < _MOST_CHARACTERS:
+            return start, end
     raise DataError(
-        f"span: expected two whole numbers [start, end], found {as_text(cell)!r}; "
-        f"{_leave_out('span')}"
+        "span: expected two whole numbers [start, end] from 0 on, the first not above the second, "
+        f"found {as_text(cell)[:_SHOWN]!r}; {_leave_out('span')}"
     )
 
 

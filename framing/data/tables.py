@@ -11,8 +11,8 @@ import io
 import json
 import re
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -354,10 +354,19 @@ def _read_header(rows: Iterator[list[str]], source: _Lines, name: str) -> list[s
 
 def _header(cells: list[str], file: str) -> list[str]:
     names = [cell.strip() for cell in cells]
-    for name in names:
-        if name and names.count(name) > 1:
-            raise DataError(f"{file}:1: column {name!r} stands twice in the header; rename one")
+    refuse_twice(filter(None, names), f"{file}:1", " in the header")
     return names
+
+
+def refuse_twice(columns: Iterable[str], where: str, inside: str = "") -> None:
+    """Refuse columns of the same name, of which only the last would be read.
+
+    Raises:
+        DataError: There are such.
+    """
+    for name, count in Counter(columns).items():
+        if count > 1:
+            raise DataError(f"{where}: column {name!r} stands twice{inside}; rename one")
 
 
 def _named_cells(header: list[str], cells: list[str]) -> dict[str, str]:
@@ -405,6 +414,8 @@ def _json_object(line: str) -> dict[str, Any]:
 def _refuse_surrogates(value: Mapping[str, Any]) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise DataError("not usable JSON: nested too deeply") from None
     except UnicodeEncodeError:
         raise DataError(
             "holds half of a character (a lone surrogate \\ud8xx); write the text again from its "
@@ -446,7 +457,11 @@ def batch_rows(batch: pa.RecordBatch, file: str, before: int) -> Iterator[Row | 
 
     Yields:
         The rows, one at a time.
+
+    Raises:
+        DataError: Two columns have the same name.
     """
+    refuse_twice(batch.schema.names, file)
     batch = _in_microseconds(batch)
     try:
         records = batch.to_pylist()

@@ -284,10 +284,7 @@ def target_check() -> Check:
     settings = InputSettings(mark_target=True)
 
     def check(sentence: Sentence) -> None:
-        try:
-            second_segment(sentence, settings)
-        except ValueError:
-            raise DataError("the place of the target: a number of too many digits") from None
+        second_segment(sentence, settings)
 
     return check
 

@@ -185,6 +185,7 @@ def test_the_mention_of_the_target_is_marked() -> None:
         ("-1", "2", "expected whole numbers"),
         ("3", "3", "a place in its text, found 3 to 3"),
         ("3", "12", "a place in its text, found 3 to 12"),
+        ("9" * 5000, "9" * 5001, "a place in its text, found a number of too many digits"),
     ],
 )
 def test_a_target_must_stand_in_the_sentence(start: str, end: str, message: str) -> None:

@@ -128,6 +128,29 @@ def test_a_column_without_a_name_is_no_field() -> None:
         assert reader.columns == ("outlet",)
 
 
+@pytest.mark.parametrize("span", [[-1, 3], [3, 1], [0, 2**63], [2**70, 2**71], [1], ["0", "1"]])
+def test_spans_that_are_no_places(span: list[object]) -> None:
+    row = Row({"text": "One", "span": span}, Place("x", 1), False)
+    found = SentenceReader(ColumnMapping(), "x").read(row)
+    assert isinstance(found, BadRow)
+    assert found.reason.startswith("span: expected two whole numbers [start, end] from 0 on, ")
+    good = SentenceReader(ColumnMapping(), "x").draft(
+        Row({"text": "One", "span": [0, 2**63 - 1]}, Place("x", 1), False)
+    )
+    assert good.sentence.span == (0, 2**63 - 1)
+
+
+@pytest.mark.parametrize("name", ["note", "text", "span", "position"])
+def test_cells_of_very_many_levels(name: str) -> None:
+    cell: list[object] = []
+    for _ in range(3000):
+        cell = [cell]
+    row = Row({"text": "One", name: cell}, Place("x", 1), False)
+    found = SentenceReader(ColumnMapping(), "x").read(row)
+    assert isinstance(found, BadRow)
+    assert "expected lists and objects of few levels, found too many" in found.reason
+
+
 def test_missing_ids_and_documents(tmp_path: Path) -> None:
     sentences = read(tmp_path, "sentence\nOne\nTwo\n", "talk.v2.csv")
     assert [(s.id, s.doc_id, s.position) for s in sentences] == [

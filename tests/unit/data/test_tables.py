@@ -394,3 +394,11 @@ def test_delimited_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = list(read_rows(Path("-"), ending=".csv"))
     assert [str(r.place) for r in rows] == ["stdin:2", "stdin:3"]
     assert isinstance(rows[1], BadRow)
+
+
+def test_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    arrays = [pa.array(["One"]), pa.array(["Two"])]
+    pq.write_table(pa.Table.from_arrays(arrays, names=["text", "text"]), path)
+    with pytest.raises(DataError, match=r"x\.parquet: column 'text' stands twice; rename one"):
+        list(read_rows(path))
