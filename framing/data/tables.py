@@ -522,10 +522,21 @@ def _saved_dataset(path: Path, _: Meter | None) -> Iterator[Row]:
             "install the extra: pip install 'framing[train]', or save the data as Parquet"
         ) from None
     try:
-        found = datasets.load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
-        raise DataError(f"{path}: not a readable folder of `datasets`: {error}") from None
-    parts = found.items() if isinstance(found, datasets.DatasetDict) else [("", found)]
+        yield from _dataset_rows(datasets.load_from_disk(str(path)), source_name(path))
+    except _DAMAGED_DATASET as error:
+        kind = type(error).__name__
+        raise DataError(
+            f"{path}: not a readable folder of `datasets`: {kind}: {error}; save it again"
+        ) from None
+
+
+#: What `datasets` raises for files that are missing, cut off or hold something else.
+_DAMAGED_DATASET = (AttributeError, LookupError, OSError, TypeError, ValueError)
+
+
+def _dataset_rows(found: Any, name: str) -> Iterator[Row]:
+    """The rows of a data set, or of all splits of several."""
+    parts = found.items() if isinstance(found, Mapping) else [("", found)]
     row = 0
     for split, part in parts:
         names = _class_names(part.features)
@@ -534,7 +545,7 @@ def _saved_dataset(path: Path, _: Meter | None) -> Iterator[Row]:
             values = {key: _named(value, names.get(key)) for key, value in record.items()}
             if split:
                 values.setdefault("split", str(split))
-            yield Row(values, Place(source_name(path), row), True)
+            yield Row(values, Place(name, row), True)
 
 
 def _class_names(features: Mapping[str, Any]) -> dict[str, list[str]]:
