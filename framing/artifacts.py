@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -80,13 +81,21 @@ class _JobNames:
     joined: str = "joined"
     bad: str = "bad"
     done: str = "done"
-    parts: str = "part-*.jsonl"
 
     def part(self, number: int) -> str:
-        return self.parts.replace("*", f"{number:06d}")
+        return f"part-{number:06d}.jsonl"
 
-    def number(self, part: Path) -> int:
-        return int(part.stem.rpartition("-")[2])
+    def number(self, name: str) -> int | None:
+        """Of the part that a file holds; None for other files."""
+        found = re.fullmatch(r"part-([0-9]{6,})\.jsonl", name)
+        return int(found[1]) if found else None
+
+    def is_own(self, name: str) -> bool:
+        """Whether a file is one of these, or one that `atomic_path` is to make one of them."""
+        if name.startswith("."):
+            name = name[1:].rpartition(".")[0]
+        fixed = (self.record, self.lock, self.joined, self.bad, self.done)
+        return name in fixed or self.number(name) is not None
 
 
 RUN = _RunNames()

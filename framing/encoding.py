@@ -7,7 +7,8 @@ pair is too long the first segment loses its beginning, since words near the sen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from framing.errors import ArtifactError, DataError
 from framing.records import Sentence
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
 #: Parts that the first segment may be made of, in the order in which they are joined.
 CONTEXT_PARTS = ("target", "title", "previous")
@@ -26,6 +27,10 @@ CONTEXT_PARTS = ("target", "title", "previous")
 TARGET_START, TARGET_END = "target_start", "target_end"
 #: What stands around the mention that is meant; rare in English text.
 MARKS = ("\u00ab", "\u00bb")
+#: Characters that are tokenized together: their tokens take some thirty times the memory.
+_MOST_CHARACTERS = 2**20
+#: Of a place in a text.
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,10 @@ def second_segment(sentence: Sentence, settings: InputSettings) -> str:
         return sentence.text
     if not all(field.isdecimal() for field in fields):
         raise DataError(f"{_place_of_target(sentence)} whole numbers, found {fields}")
+    if max(map(len, fields)) > _MOST_DIGITS:
+        raise DataError(
+            f"{_place_of_target(sentence)} a place in its text, found a number of too many digits"
+        )
     start, end = map(int, fields)
     text = sentence.text
     if not start < end <= len(text):
@@ -121,36 +130,104 @@ def tokenize(
 
     Returns:
         One entry a sentence, at most ``settings.max_length`` tokens each.
+
+    Raises:
+        DataError: A text holds half of a character, or a target's place is none.
     """
-    texts = tokenizer.encode_batch(
-        [second_segment(s, settings) for s in sentences], add_special_tokens=False
-    )
+    pairs = [(first_segment(s, settings), second_segment(s, settings)) for s in sentences]
+    try:
+        return [row for group in _groups(pairs) for row in _tokenized(tokenizer, group, settings)]
+    except (TypeError, UnicodeEncodeError):
+        _refuse_halves(sentences, pairs)
+        raise
+
+
+def _refuse_halves(sentences: Sequence[Sentence], pairs: Sequence[tuple[str, str]]) -> None:
+    for sentence, pair in zip(sentences, pairs, strict=True):
+        try:
+            "".join(pair).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"sentence {sentence.id!r}: expected text, found half of a character (a lone "
+                "surrogate such as \\ud800); write the text again from its source"
+            ) from None
+
+
+def _groups(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Segments whose tokens are held in memory together, before they are cut to length."""
+    group: list[tuple[str, str]] = []
+    characters = 0
+    for first, text in pairs:
+        characters += len(first) + len(text)
+        if group and characters > _MOST_CHARACTERS:
+            yield group
+            group, characters = [], len(first) + len(text)
+        group.append((first, text))
+    yield group
+
+
+def _tokenized(
+    tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], settings: InputSettings
+) -> list[TokenizedSentence]:
+    frame = _Frame(tokenizer, bool(settings.context), settings.max_length)
+    texts = tokenizer.encode_batch([text for _, text in pairs], add_special_tokens=False)
     if not settings.context:
-        return [_join(tokenizer, None, text, settings.max_length) for text in texts]
-    firsts = tokenizer.encode_batch(
-        [first_segment(s, settings) for s in sentences], add_special_tokens=False
-    )
-    return [
-        _join(tokenizer, first, text, settings.max_length)
-        for first, text in zip(firsts, texts, strict=True)
-    ]
+        return [frame.filled([], text.ids) for text in texts]
+    firsts = tokenizer.encode_batch([first for first, _ in pairs], add_special_tokens=False)
+    return [frame.filled(a.ids, b.ids) for a, b in zip(firsts, texts, strict=True)]
 
 
-def _join(
-    tokenizer: Tokenizer, first: Encoding | None, text: Encoding, max_length: int
-) -> TokenizedSentence:
-    pair = first is not None
-    room = max_length - tokenizer.num_special_tokens_to_add(pair)
-    text.truncate(min(room, len(text.ids)) or 1)
-    if first is None:
-        joined = tokenizer.post_process(text)
-    else:
-        keep = room - len(text.ids)
-        # truncate(0) would empty the overflow too: an empty first segment needs no cut.
-        if len(first.ids) > keep:
-            first.truncate(keep, direction="left")
-        joined = tokenizer.post_process(first, text)
-    return TokenizedSentence(tuple(joined.ids), _type_ids(joined, pair))
+class _Frame:
+    """The special tokens of a tokenizer, and where the segments stand among them.
+
+    Segments are cut and joined here, since the tokenizer's own truncation keeps what it cuts off
+    in pieces, and joins each piece of one segment with each of the other.
+
+    Args:
+        tokenizer: As for `tokenize`.
+        pair: Whether a first segment goes before the sentence.
+        max_length: Tokens of a sequence.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, pair: bool, max_length: int) -> None:
+        first, text = (tokenizer.encode("a", add_special_tokens=False) for _ in range(2))
+        count = len(first.ids)
+        joined = tokenizer.post_process(first, text) if pair else tokenizer.post_process(first)
+        # The first segment comes first; `sequence_ids` of some tokenizers do not tell it.
+        numbers = itertools.count()
+        segments = [
+            None if special else int(next(numbers) >= count)
+            for special in joined.special_tokens_mask
+        ]
+        tokens = zip(segments, joined.type_ids, joined.ids, strict=True)
+        #: Segment, None for special tokens; type id; the special tokens' ids.
+        self.parts = [
+            (segment, type_id, [number for *_, number in run])
+            for (segment, type_id), run in itertools.groupby(tokens, key=lambda t: t[:2])
+        ]
+        self.pair = pair
+        self.room = max_length - tokenizer.num_special_tokens_to_add(pair)
+
+    def filled(self, first: list[int], text: list[int]) -> TokenizedSentence:
+        """The sequence of two segments, the first of them empty where there is no pair."""
+        text = text[: max(self.room, 1)]
+        first = first[max(len(first) - max(self.room - len(text), 0), 0) :]
+        segments = {0: first, 1: text} if self.pair else {0: text}
+        ids: list[int] = []
+        types: list[int] = []
+        start = 0
+        for segment, type_id, special in self.parts:
+            if segment == 1:
+                start = len(ids)
+            part = special if segment is None else segments[segment]
+            ids += part
+            types += [type_id] * len(part)
+        if self.pair and not any(types):
+            # The tokenizer does not number segments. Of an empty sentence only the closing token
+            # is left.
+            start = start if text else len(ids) - 1
+            types = [0] * start + [1] * (len(ids) - start)
+        return TokenizedSentence(tuple(ids), tuple(types))
 
 
 def numbers_segments(tokenizer: Tokenizer) -> bool:
@@ -160,16 +237,6 @@ def numbers_segments(tokenizer: Tokenizer) -> bool:
     two.
     """
     return any(tokenizer.encode("a", "b").type_ids)
-
-
-def _type_ids(joined: Encoding, pair: bool) -> tuple[int, ...]:
-    """The tokenizer's own, or where it does not number the segments of a pair, ours."""
-    if not pair or any(joined.type_ids):
-        return tuple(joined.type_ids)
-    count = len(joined.ids)
-    # Of an empty sentence only the closing token is left.
-    start = next((k for k, part in enumerate(joined.sequence_ids) if part == 1), count - 1)
-    return (0,) * start + (1,) * (count - start)
 
 
 def pad(

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from framing import __version__
 from framing.artifacts import writing
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 2 an error that the user can mend, 130 interrupted.
     """
+    _replace_closed_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # Options before the command take no value, so the first other word is the command.
     command = next((a for a in arguments if not a.startswith("-")), None)
@@ -87,6 +89,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         where = error.filename or "an output"
         return _failed(args, f"{where}: cannot write: {error.strerror}")
+
+
+def _replace_closed_streams() -> None:
+    """Open something in the place of standard streams that the caller closed.
+
+    Python has None there: what goes to standard error would go to standard output, and files that
+    are opened later would take the numbers of the streams.
+    """
+    nothing = Path(os.devnull)
+    if sys.stdin is None:
+        sys.stdin = nothing.open(encoding="utf-8")
+    if sys.stdout is None:
+        # Not for writing: rows that are meant for it are not to be lost in silence.
+        sys.stdout = nothing.open(encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = nothing.open("w", encoding="utf-8")
 
 
 def _failed(args: argparse.Namespace, message: str) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from framing.artifacts import refuse_existing, writing
+from framing.artifacts import printable, refuse_existing, writing
 from framing.errors import ConfigError, DataError, OutputError, counted
 from framing.inference.writers import FORMATS, Format, format_of
 
@@ -304,13 +304,23 @@ def _check_development(bundle: Bundle, plan: Plan) -> None:
 
 
 def _check_place(path: Path) -> None:
-    """Stop before work begins where a file cannot be written."""
+    """Stop before work begins where a file cannot be written, or would take another's place."""
     try:
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; name a file in it")
+        if path.is_symlink():
+            raise OutputError(f"{path}: is a link; name the file that it leads to")
+        if path.exists() and not path.is_file():
+            raise OutputError(
+                f"{path}: is a device or pipe, no file; name a file, or leave out --out to write "
+                "to standard output"
+            )
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir():
             raise OutputError(f"{path}: cannot write here: {folder} is a file, not a folder")
+        # Rights alone do not tell: file systems may be read-only.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise OutputError(f"{path}: cannot write here: {error.strerror}") from None
 
@@ -351,6 +361,8 @@ def _column_fields(given: Sequence[str], text_column: str | None) -> dict[str, A
         name, equals, column = text.partition("=")
         if not (name and equals and column):
             raise DataError(f"--column: expected FIELD=NAME, found {text!r}")
+        if printable(text) != text:
+            raise DataError(f"--column: expected a name in UTF-8, found {printable(column)}")
         if name == "ignore":
             ignored.append(column)
         elif columns.setdefault(name, column) != column:

@@ -28,7 +28,7 @@ def as_text(value: Any) -> str:
     None is "". Bytes are text in UTF-8.
 
     Raises:
-        DataError: They are not; without the place.
+        DataError: They are not, or the cell is nested too deeply; without the place.
     """
     if isinstance(value, str):
         return value
@@ -38,7 +38,7 @@ def as_text(value: Any) -> str:
         # An array, which compares cell by cell.
         value = value.tolist()
     if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return _as_json(value)
     if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return ""
     if isinstance(value, bool):
@@ -47,6 +47,13 @@ def as_text(value: Any) -> str:
         value = int(value)
     date = isinstance(value, (datetime.date, datetime.time))
     return value.isoformat() if date else str(value)
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        raise DataError("expected lists and objects of few levels, found too many") from None
 
 
 def _decoded(value: bytes) -> str:

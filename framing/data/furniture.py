@@ -6,7 +6,9 @@ furniture only where its wording leaves no doubt.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable, Iterable, Iterator
 
 _CLOSERS = "\"'”’»)]}*_"
 _FINAL = ".!?…:;,—–-"
@@ -117,8 +119,40 @@ _BUTTON = _phrases(r"""
     (change|text|font) size
     a\+|a-
 """)
-_SEPARATORS = r"[\s|·•,/›>»*]+"
-_BUTTONS = re.compile(rf"(?:{_BUTTON})(?:{_SEPARATORS}(?:{_BUTTON}))*[\s|·•›>»:]*", re.IGNORECASE)
+_ONE_BUTTON = re.compile(_BUTTON, re.IGNORECASE)
+_SEPARATORS = re.compile(r"[\s|·•,/›>»*]+")
+_AFTER_BUTTONS = re.compile(r"[\s|·•›>»:]*")
+#: Where a button may end, but for the end of the line; none has so many of these inside.
+_BUTTON_END = re.compile(r"[\s|·•,/›>»*:]")
+_MOST_INSIDE = 48
+
+
+def _is_buttons(text: str) -> bool:
+    """Whether a line is made of buttons.
+
+    One pattern for it would try every way to divide a long menu, since buttons begin with others
+    ("Share", "Share on X", "Share on X Email"). Here each place is looked at once.
+    """
+    starts, seen = [0], set()
+    while starts:
+        start = starts.pop()
+        if start in seen or not _ONE_BUTTON.match(text, start):
+            continue
+        seen.add(start)
+        for end in _button_ends(text, start):
+            if _AFTER_BUTTONS.fullmatch(text, end):
+                return True
+            if separators := _SEPARATORS.match(text, end):
+                starts.append(separators.end())
+    return False
+
+
+def _button_ends(text: str, start: int) -> Iterator[int]:
+    found = itertools.islice(_BUTTON_END.finditer(text, start), _MOST_INSIDE)
+    for end in (*(match.start() for match in found), len(text)):
+        if _ONE_BUTTON.fullmatch(text, start, end):
+            yield end
+
 
 _LIST_HEADINGS = _phrases(r"""
     .{0,30} ?(related|realted)
@@ -160,7 +194,7 @@ _READER_COMMENTS = re.compile(
     re.IGNORECASE,
 )
 
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,20}\.?"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _DATE = (
     rf"(?:{_MONTH}\s+{_DAY}(?:,?\s+\d{{4}})?|{_DAY}\s+{_MONTH}(?:,?\s+\d{{4}})?"
@@ -168,12 +202,43 @@ _DATE = (
 )
 _TIME = r"(?:\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s*[ap]\.?m\.?)?|\d{1,2}\s*[ap]\.?m\.?)"
 _WEEKDAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?"
-_STAMP = re.compile(
+_STAMP_START = re.compile(
     r"(?:(?:(?:last |first )?(?:updated|published|posted|modified|created)(?: on| at)?|date)"
-    rf"\s*:?\s*)?(?:{_WEEKDAY},?\s+)?(?:{_DATE}|{_TIME})"
-    rf"(?:[\s,|·•/:–—-]|\bat\b|{_TIME}|{_DATE}|(?-i:[A-Z]{{2,5}})\b|updated|published|\+\d+)*",
+    rf"\s*:?\s*)?(?:{_WEEKDAY},?\s+)?",
     re.IGNORECASE,
 )
+#: These take the most they can first, then less: "10.00-10" of a range that ends in "10.00".
+_MOMENTS = (re.compile(_DATE, re.IGNORECASE), re.compile(_TIME, re.IGNORECASE))
+_AFTER_MOMENTS = (*_MOMENTS, re.compile(r"\+\d{1,9}"))
+_BETWEEN_MOMENTS = re.compile(
+    r"[\s,|·•/:–—-]+|\bat\b|(?-i:[A-Z]{2,5})\b|updated|published", re.IGNORECASE
+)
+
+
+def _is_stamp(text: str) -> bool:
+    """Whether a line is a date or a time, or several; each place is looked at once."""
+    head = _STAMP_START.match(text)
+    places, seen = [*_ends(_MOMENTS, text, head.end() if head else 0)], set()
+    while places:
+        place = places.pop()
+        if place == len(text):
+            return True
+        if place not in seen:
+            seen.add(place)
+            between = _BETWEEN_MOMENTS.match(text, place)
+            places += [*_ends(_AFTER_MOMENTS, text, place), *([between.end()] if between else [])]
+    return False
+
+
+def _ends(patterns: Iterable[re.Pattern[str]], text: str, start: int) -> Iterator[int]:
+    """All places where matches may end."""
+    for pattern in patterns:
+        end = len(text)
+        while found := pattern.match(text, start, end):
+            yield found.end()
+            end = found.end() - 1
+
+
 _AGO = re.compile(
     r"(?:an?|\d+)[\s-]*(?:min(?:ute)?|hour|hr|day|week|month|year)s?\s*(?:ago|read)\b.{0,20}",
     re.IGNORECASE,
@@ -261,20 +326,20 @@ _SECTION = (
 )
 _GLUED = re.compile(rf"(?:{_SECTION})(?=[A-Z0-9‘“\"'])\S.*", re.DOTALL)
 
-#: Pattern of a whole paragraph -> why it is furniture, even where it reads as a sentence.
-_ALWAYS = (
-    (_BUTTONS, "button or menu"),
-    (_CREDIT, "agency credit"),
-    (_LABELLED, "tags, note, caption or link"),
-    (_NOTICE, "notice of the site"),
-    (_CAPTION, "picture caption"),
+#: What tells a whole paragraph -> why it is furniture, even where it reads as a sentence.
+_ALWAYS: tuple[tuple[Callable[[str], object], str], ...] = (
+    (_is_buttons, "button or menu"),
+    (_CREDIT.fullmatch, "agency credit"),
+    (_LABELLED.fullmatch, "tags, note, caption or link"),
+    (_NOTICE.fullmatch, "notice of the site"),
+    (_CAPTION.fullmatch, "picture caption"),
 )
 #: The same for paragraphs that do not end like a sentence.
-_OPEN_ENDED = (
-    (_GLUED, "link with its section"),
-    (_LABELLED_LINE, "tags, note, caption or link"),
-    (_PATH, "path or address"),
-    (_ADDRESS, "path or address"),
+_OPEN_ENDED: tuple[tuple[Callable[[str], object], str], ...] = (
+    (_GLUED.fullmatch, "link with its section"),
+    (_LABELLED_LINE.fullmatch, "tags, note, caption or link"),
+    (_PATH.fullmatch, "path or address"),
+    (_ADDRESS.fullmatch, "path or address"),
 )
 
 
@@ -315,7 +380,7 @@ def is_byline(text: str) -> bool:
         _BYLINE.fullmatch(text)
         or _UPDATED.fullmatch(text)
         or _AGO.fullmatch(text)
-        or _STAMP.fullmatch(text)
+        or _is_stamp(text)
     )
 
 
@@ -332,8 +397,8 @@ def reason(text: str) -> str:
         return "heading of a link list"
     if is_byline(text):
         return "byline or date"
-    patterns = _ALWAYS if ends_like_a_sentence(text) else _ALWAYS + _OPEN_ENDED
-    return next((why for pattern, why in patterns if pattern.fullmatch(text)), "")
+    kinds = _ALWAYS if ends_like_a_sentence(text) else _ALWAYS + _OPEN_ENDED
+    return next((why for tells, why in kinds if tells(text)), "")
 
 
 _BULLET = re.compile(r"(?:[•●▪◦‣*·–—-]|\d{1,2}[.)])\s")

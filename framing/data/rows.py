@@ -20,6 +20,11 @@ _OWN_NAMES = ("id", "text", "doc_id", "position", "previous", "target", "span", 
 #: Fields that stand beside further columns in outputs, by their own names.
 _CARRIED_FIELDS = ("target", *METADATA)
 
+#: Places are stored in 64 bits.
+_MOST_CHARACTERS = 2**63
+#: Characters of a wrong cell in a message.
+_SHOWN = 100
+
 #: Raises a `DataError` for a sentence that cannot be used.
 Check = Callable[[Sentence], None]
 
@@ -120,8 +125,7 @@ class SentenceReader:
                 self.check(draft.sentence)
             return draft
         except DataError as error:
-            raw = json.dumps(dict(row.values), ensure_ascii=False, default=str)
-            return BadRow(row.place, str(error), raw)
+            return BadRow(row.place, str(error), _raw(row))
 
     def _resolve(self, row: Row) -> None:
         keys = tuple(row.values)
@@ -133,13 +137,16 @@ class SentenceReader:
         passed = {*self.mapping.ignore, *self.unread}
         own = {n: n for n in _OWN_NAMES if n in row.values and n not in passed}
         named = self.mapping.named()
-        self._column = own | {n: column for n, column in named.items() if n not in self.unread}
+        found = own | {n: column for n, column in named.items() if n not in self.unread}
         if self.mapping.text is None and "text" not in row.values:
-            self._column["text"] = "sentence"
-        if self._column["text"] not in row.values:
+            found["text"] = "sentence"
+        # Nothing is kept of a row without a text: the next one may be as those before.
+        if found["text"] not in row.values:
             raise DataError(_no_text(self.mapping, row))
-        self._metadata = [(name, self._column[name]) for name in METADATA if name in self._column]
-        used = {*self._column.values(), *self.mapping.ignore}
+        self._column = found
+        self._metadata = [(name, found[name]) for name in METADATA if name in found]
+        # A column without a name is the index that data frames write.
+        used = {*found.values(), *self.mapping.ignore, ""}
         others = [name for name in row.values if name not in used]
         self._metadata += [(self._carried_name(name, row), name) for name in others]
         self.columns = self._in_order(row)
@@ -167,10 +174,10 @@ class SentenceReader:
 
     def _draft(self, row: Row) -> Draft:
         def cell(name: str) -> Any:
-            return row.values.get(self._column.get(name, ""))
+            return row.values.get(self._column[name]) if name in self._column else None
 
         def text_of(name: str) -> str:
-            return _text(row, self._column.get(name, ""))
+            return _text(row, self._column[name]) if name in self._column else ""
 
         text = text_of("text")
         if isinstance(cell("text"), (bool, list, dict)):
@@ -198,6 +205,13 @@ class SentenceReader:
             bool(found),
             bool(document),
         )
+
+
+def _raw(row: Row) -> str:
+    try:
+        return json.dumps(dict(row.values), ensure_ascii=False, default=str)
+    except RecursionError:
+        return ""
 
 
 def check_columns(row: Row, columns: Iterable[str]) -> None:
@@ -255,10 +269,12 @@ def _span(cell: Any) -> tuple[int, int] | None:
     if cell is None or cell == "":
         return None
     if isinstance(cell, list) and len(cell) == 2 and all(type(x) is int for x in cell):
-        return cell[0], cell[1]
+        start, end = cell
+        if 0 <= start <= end < _MOST_CHARACTERS:
+            return start, end
     raise DataError(
-        f"span: expected two whole numbers [start, end], found {as_text(cell)!r}; "
-        f"{_leave_out('span')}"
+        "span: expected two whole numbers [start, end] from 0 on, the first not above the second, "
+        f"found {as_text(cell)[:_SHOWN]!r}; {_leave_out('span')}"
     )
 
 

@@ -38,6 +38,8 @@ _DATELINE = re.compile(
     r"\s*(?:/[A-Z]{2,12}/\.)?\Z"
 )
 _DOTTED = re.compile(r"(?<![A-Za-z])(?:[A-Za-z]\.){2,}\Z")
+#: Characters of the longest of those before a number, and of the least that is dotted.
+_LONGEST_ENDING = 6
 # A credit in brackets, such as "(AGENCY)" or "(Agency/Wire)", belongs to what it follows.
 _CREDIT = re.compile(r"\((?:[A-Z][\w&-]*)(?:[ /,]+[A-Z][\w&-]*){0,3}\)(?=\s|\Z)")
 
@@ -156,12 +158,14 @@ def _pieces(flat: str) -> Iterator[Span]:
 
 def _joined(flat: str, before: Span, piece: Span) -> bool:
     """Whether nupunkt parted what belongs together."""
-    head, tail = flat[slice(*before)], flat[slice(*piece)]
+    (start, end), first = before, flat[piece[0]]
+    # What is joined grows with every piece, so that only its end is looked at.
+    near = max(start, end - _LONGEST_ENDING)
     return bool(
-        (tail[0].isdigit() and _BEFORE_NUMBER.search(head))
-        or (tail[0].islower() and _DOTTED.search(head))
-        or _CREDIT.fullmatch(tail)
-        or (before[0] == 0 and _DATELINE.fullmatch(head))
+        (first.isdigit() and _BEFORE_NUMBER.search(flat, near, end))
+        or (first.islower() and _DOTTED.search(flat, near, end))
+        or _CREDIT.fullmatch(flat, *piece)
+        or (start == 0 and _DATELINE.fullmatch(flat, start, end))
     )
 
 

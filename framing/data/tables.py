@@ -11,8 +11,8 @@ import io
 import json
 import re
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -354,10 +354,19 @@ def _read_header(rows: Iterator[list[str]], source: _Lines, name: str) -> list[s
 
 def _header(cells: list[str], file: str) -> list[str]:
     names = [cell.strip() for cell in cells]
-    for name in names:
-        if name and names.count(name) > 1:
-            raise DataError(f"{file}:1: column {name!r} stands twice in the header; rename one")
+    refuse_twice(filter(None, names), f"{file}:1", " in the header")
     return names
+
+
+def refuse_twice(columns: Iterable[str], where: str, inside: str = "") -> None:
+    """Refuse columns of the same name, of which only the last would be read.
+
+    Raises:
+        DataError: There are such.
+    """
+    for name, count in Counter(columns).items():
+        if count > 1:
+            raise DataError(f"{where}: column {name!r} stands twice{inside}; rename one")
 
 
 def _named_cells(header: list[str], cells: list[str]) -> dict[str, str]:
@@ -405,6 +414,8 @@ def _json_object(line: str) -> dict[str, Any]:
 def _refuse_surrogates(value: Mapping[str, Any]) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise DataError("not usable JSON: nested too deeply") from None
     except UnicodeEncodeError:
         raise DataError(
             "holds half of a character (a lone surrogate \\ud8xx); write the text again from its "
@@ -446,7 +457,11 @@ def batch_rows(batch: pa.RecordBatch, file: str, before: int) -> Iterator[Row | 
 
     Yields:
         The rows, one at a time.
+
+    Raises:
+        DataError: Two columns have the same name.
     """
+    refuse_twice(batch.schema.names, file)
     batch = _in_microseconds(batch)
     try:
         records = batch.to_pylist()
@@ -507,10 +522,21 @@ def _saved_dataset(path: Path, _: Meter | None) -> Iterator[Row]:
             "install the extra: pip install 'framing[train]', or save the data as Parquet"
         ) from None
     try:
-        found = datasets.load_from_disk(str(path))
-    except (FileNotFoundError, ValueError) as error:
-        raise DataError(f"{path}: not a readable folder of `datasets`: {error}") from None
-    parts = found.items() if isinstance(found, datasets.DatasetDict) else [("", found)]
+        yield from _dataset_rows(datasets.load_from_disk(str(path)), source_name(path))
+    except _DAMAGED_DATASET as error:
+        kind = type(error).__name__
+        raise DataError(
+            f"{path}: not a readable folder of `datasets`: {kind}: {error}; save it again"
+        ) from None
+
+
+#: What `datasets` raises for files that are missing, cut off or hold something else.
+_DAMAGED_DATASET = (AttributeError, LookupError, OSError, TypeError, ValueError)
+
+
+def _dataset_rows(found: Any, name: str) -> Iterator[Row]:
+    """The rows of a data set, or of all splits of several."""
+    parts = found.items() if isinstance(found, Mapping) else [("", found)]
     row = 0
     for split, part in parts:
         names = _class_names(part.features)
@@ -519,7 +545,7 @@ def _saved_dataset(path: Path, _: Meter | None) -> Iterator[Row]:
             values = {key: _named(value, names.get(key)) for key, value in record.items()}
             if split:
                 values.setdefault("split", str(split))
-            yield Row(values, Place(source_name(path), row), True)
+            yield Row(values, Place(name, row), True)
 
 
 def _class_names(features: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from framing.artifacts import write_output
 from framing.codebook import Codebook
@@ -27,6 +30,8 @@ from framing.records import Prediction, Sentence
 _COLOURS = 8
 _LINES = 5
 _DEEPEST = 3
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +96,14 @@ def render(
 
 def _documents(pages: Sequence[Page], readouts: Sequence[Readout]) -> Iterator[_Document]:
     """Sections in the order of the inputs."""
-    waiting = list(pages)
+    waiting = deque(pages)
     loose: list[Readout] = []
     position = 0
     while position < len(readouts) or waiting:
         if waiting and _begins(waiting[0], readouts, position):
             yield from _without_page(loose)
             loose = []
-            page = waiting.pop(0)
+            page = waiting.popleft()
             end = position + len(page.sentences)
             title = page.title or page.doc_id
             note = page.doc_id if page.title else ""
@@ -176,31 +181,31 @@ class _View:
     def section(self, document: _Document) -> str:
         note = f'<p class="doc">{escape(document.note)}</p>' if document.note else ""
         if document.page is None:
-            body = "\n".join(f"<p>{self.sentence(r)}</p>" for r in document.readouts)
+            body = "\n".join(f'<p dir="auto">{self.sentence(r)}</p>' for r in document.readouts)
         else:
             body = "\n".join(self.blocks(document.page, document.readouts))
-        return f"<section><h1>{escape(document.heading)}</h1>{note}\n{body}\n</section>"
+        heading = f'<h1 dir="auto">{escape(document.heading)}</h1>'
+        return f"<section>{heading}{note}\n{body}\n</section>"
 
     def blocks(self, page: Page, readouts: Sequence[Readout]) -> Iterator[str]:
         """The page's paragraphs; neighbouring lines that were left out are folded together."""
         # The title stands above them already.
         blocks = [block for block in page.blocks if block.role != "title"]
+        placed = [readout for readout in readouts if readout.sentence.span]
+        cuts = sorted(page.cut, key=_cut_start)
         for role, group in groupby(blocks, key=lambda block: block.role):
             if role == "debris":
                 yield _folded(page, list(group))
-            else:
-                yield from (f"<p>{self.paragraph(page, b, readouts)}</p>" for b in group)
+                continue
+            for block in group:
+                inside = _within(block, placed, _start)
+                text = self.paragraph(page, inside, _within(block, cuts, _cut_start))
+                yield f'<p dir="auto">{text}</p>'
 
-    def paragraph(self, page: Page, block: Block, readouts: Sequence[Readout]) -> str:
+    def paragraph(self, page: Page, readouts: Sequence[Readout], cuts: Sequence[Block]) -> str:
         """A body paragraph in its original order: sentences, and what was cut from it."""
-        pieces = [
-            (readout.sentence.span[0], self.sentence(readout))
-            for readout in readouts
-            if readout.sentence.span and block.start <= readout.sentence.span[0] < block.end
-        ]
-        pieces += [
-            (cut.start, _cut(page, cut)) for cut in page.cut if block.start <= cut.start < block.end
-        ]
+        pieces = [(_start(readout), self.sentence(readout)) for readout in readouts]
+        pieces += [(cut.start, _cut(page, cut)) for cut in cuts]
         return " ".join(text for _, text in sorted(pieces))
 
     def sentence(self, readout: Readout) -> str:
@@ -229,7 +234,7 @@ class _View:
         for document in documents:
             marked = [readout for readout in document.readouts if readout.marks]
             if len(documents) > 1 and marked:
-                parts.append(f"<h3>{escape(document.heading)}</h3>")
+                parts.append(f'<h3 dir="auto">{escape(document.heading)}</h3>')
             if marked:
                 items = "\n".join(self.entry(readout) for readout in marked)
                 parts.append(f"<ol>\n{items}\n</ol>")
@@ -244,8 +249,22 @@ class _View:
         return (
             f'<li><a href="#{self.anchors[id(readout)]}">'
             f'<span class="what">{" · ".join(parts)}</span>'
-            f'<span class="quote">{escape(readout.sentence.text)}</span></a></li>'
+            f'<span class="quote" dir="auto">{escape(readout.sentence.text)}</span></a></li>'
         )
+
+
+def _start(readout: Readout) -> int:
+    return readout.sentence.span[0] if readout.sentence.span else 0
+
+
+def _cut_start(cut: Block) -> int:
+    return cut.start
+
+
+def _within(block: Block, items: Sequence[_Item], start: Callable[[_Item], int]) -> Sequence[_Item]:
+    """Those that begin in a block, of items in the order of their places."""
+    first = bisect_left(items, block.start, key=start)
+    return items[first : bisect_left(items, block.end, lo=first, key=start)]
 
 
 def _style(index: int) -> str:
@@ -254,7 +273,8 @@ def _style(index: int) -> str:
 
 def _folded(page: Page, blocks: Sequence[Block]) -> str:
     lines = "\n".join(
-        f"<li>{escape(' '.join(page.text[b.start : b.end].split()))} <i>({escape(b.why)})</i></li>"
+        f"<li><bdi>{escape(' '.join(page.text[b.start : b.end].split()))}</bdi> "
+        f"<i>({escape(b.why)})</i></li>"
         for b in blocks
     )
     count = "1 line" if len(blocks) == 1 else f"{len(blocks)} lines"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -195,15 +194,33 @@ class Job:
         """Stop before work begins where an output is there that is not of this job's making.
 
         Raises:
-            OutputError: It is there and may not be overwritten, or cannot be looked at.
+            OutputError: It is there and may not be overwritten, or cannot be looked at; or what
+                stands in the place of the job's folder is something else.
         """
         with _told(self.folder):
+            self._refuse_other_folder()
             if self._is_joined():
                 return
             for path in (self.out, *self.further):
                 refuse_existing(path, self.overwrite)
             if not self._is_ours(self.bad):
                 refuse_existing(self.bad, self.overwrite)
+
+    def _refuse_other_folder(self) -> None:
+        """Stop where the folder is not of a job's making: it is removed in the end."""
+        if not self.folder.exists() or self._is_of_a_job():
+            return
+        raise OutputError(
+            f"{self.folder}: expected no such file or folder, or one of unfinished work (with "
+            f"{JOB.record} or {JOB.lock} in it), found something else; move it or name another "
+            "output"
+        )
+
+    def _is_of_a_job(self) -> bool:
+        if any((self.folder / name).exists() for name in (JOB.lock, JOB.record)):
+            return True
+        # A job that was killed in its first or last moment leaves an empty one.
+        return self.folder.is_dir() and not any(self.folder.iterdir())
 
     def finish_joined(
         self,
@@ -290,6 +307,7 @@ class Job:
                 process is at it, the input changed, or a file cannot be written.
         """
         with _told(self.folder):
+            self._refuse_other_folder()
             self.folder.mkdir(parents=True, exist_ok=True)
             with _locked(self.folder / JOB.lock):
                 try:
@@ -319,7 +337,8 @@ class Job:
             if differences:
                 _clear(self.folder)
         for leftover in self.folder.glob(".*"):
-            leftover.unlink()
+            if JOB.is_own(leftover.name):
+                leftover.unlink()
         if not record.exists():
             write_json(record, wanted)
 
@@ -335,7 +354,8 @@ class Job:
             _clear(self.folder)
 
     def _done(self) -> frozenset[int]:
-        return frozenset(JOB.number(path) for path in self.folder.glob(JOB.parts))
+        numbers = (JOB.number(path.name) for path in self.folder.iterdir())
+        return frozenset(number for number in numbers if number is not None)
 
     def _leave_nothing_empty(self) -> None:
         if not self._done():
@@ -403,14 +423,17 @@ class Job:
 
     def _clean_up(self) -> None:
         _clear(self.folder)
-        shutil.rmtree(self.folder)
+        (self.folder / JOB.lock).unlink(missing_ok=True)
+        # What somebody else put there stays.
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
 
 def _clear(folder: Path) -> None:
-    """Remove everything but the lock; what tells that all is joined, and of what, goes last."""
+    """Remove all of a job but the lock; what tells that all is joined, and of what, goes last."""
     last = (JOB.record, JOB.done)
     for path in folder.iterdir():
-        if path.name not in (JOB.lock, *last):
+        if JOB.is_own(path.name) and path.name not in (JOB.lock, *last):
             path.unlink()
     for name in last:
         (folder / name).unlink(missing_ok=True)
@@ -491,7 +514,7 @@ def _read_record(path: Path, lenient: bool) -> Mapping[str, Any]:
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("version", "bundle", "screen", "sentences a part"):
+    for name in ("version", "bundle", "screen", "device", "sentences a part"):
         if found.get(name) != wanted[name]:
             yield f"{name}: {found.get(name)}, now {wanted[name]}"
     before, now = found.get("reading") or {}, wanted["reading"]

@@ -12,7 +12,7 @@ from framing.codebook import Codebook
 from framing.data.columns import ColumnMapping
 from framing.data.problems import Place
 from framing.data.rows import SentenceReader, complete_all
-from framing.data.tables import Row
+from framing.data.tables import Row, refuse_twice
 from framing.errors import DataError
 from framing.inference.bundle import load_bundle
 from framing.inference.labeller import CHUNK, Labeller
@@ -75,7 +75,8 @@ class Model:
             probability of each label.
 
         Raises:
-            DataError: A text is missing or no text, or a column that would be added is there.
+            DataError: A text is missing or no text, a column that would be added is there, or two
+                have the same name.
         """
         if _is_frame(data):
             return _with_columns(data, self._frame_columns(data, columns), self.codebook)
@@ -91,6 +92,7 @@ class Model:
 
     def _frame_columns(self, frame: Any, columns: Mapping[str, str] | None) -> dict[str, list[Any]]:
         names = _column_names(frame)
+        refuse_twice(names, "label: data frame")
         taken = [name for _, _, name in label_columns(self.codebook) if name in names]
         if taken:
             raise DataError(
@@ -201,7 +203,9 @@ def _records(frame: Any) -> Iterator[dict[str, Any]]:
             cells = (None if value is missing else _plain(value) for value in values)
             yield dict(zip(names, cells, strict=True))
     else:
-        for record in frame.iter_rows(named=True) if package == "polars" else frame:
+        # A data set of another format gives tables or frames in the place of rows.
+        rows = frame.iter_rows(named=True) if package == "polars" else frame.with_format(None)
+        for record in rows:
             yield {name: _plain(value) for name, value in record.items()}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import io
+import os
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,17 +98,34 @@ def find_inputs(names: Iterable[str], outputs: Iterable[Path] = ()) -> tuple[Inp
         The files in the order named; those of a folder or pattern in the order of their names.
 
     Raises:
-        DataError: Something is missing, cannot be looked at, or is of an unknown format.
+        DataError: Something is missing, cannot be looked at, is of an unknown format, or is named
+            twice.
         OutputError: An output is named as an input.
     """
-    finder = _Finder(frozenset(path.resolve() for path in outputs))
-    return tuple(file for name in names for file in finder.named(name))
+    finder = _Finder(frozenset(_real(path) for path in outputs))
+    found: dict[str, InputFile] = {}
+    for name in names:
+        for file in finder.named(name):
+            # A link beside its file has a name of its own, and is there on purpose.
+            path = STDIN if file.path == STDIN else os.path.abspath(file.path)  # noqa: PTH100
+            if path in found:
+                raise DataError(
+                    f"{printable(file.path)}: is named twice, and its sentences would be labelled "
+                    "twice; name it once (a folder or pattern stands for all files in it)"
+                )
+            found[path] = file
+    return tuple(found.values())
+
+
+def _real(path: Path) -> str:
+    """What a path leads to; `Path.resolve` raises where links lead in a circle."""
+    return os.path.realpath(path)
 
 
 class _Finder:
     """Finds files, but for outputs."""
 
-    def __init__(self, outputs: frozenset[Path]) -> None:
+    def __init__(self, outputs: frozenset[str]) -> None:
         self.outputs = outputs
 
     def named(self, name: str) -> Iterator[InputFile]:
@@ -131,6 +150,11 @@ class _Finder:
         if not glob.has_magic(name):
             raise DataError(f"{name}: no such file or folder")
         found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no "../"
+        above, anywhere, _ = name.partition("**")
+        if anywhere:
+            # It passes over folders that cannot be read.
+            for folder in glob.glob(above or "."):  # noqa: PTH207
+                deque(_walk(Path(folder)), maxlen=0)
         # "**" finds folders and what is in them.
         matches = [Path(m) for m in found if "**" not in name or not Path(m).is_dir()]
         wanted = [m for m in matches if not self._is_output(m) and not _is_part(m, Path(name))]
@@ -140,7 +164,7 @@ class _Finder:
             yield from self._found(match)
 
     def _is_output(self, path: Path) -> bool:
-        return bool(self.outputs) and path.resolve() in self.outputs
+        return bool(self.outputs) and _real(path) in self.outputs
 
     def _found(self, path: Path) -> Iterator[InputFile]:
         if not path.is_dir():
@@ -163,16 +187,32 @@ class _Finder:
         """All files of known formats below a folder, in order of name; hidden ones left out."""
         found = [
             path
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-            and _suffix(path) in _KNOWN
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+            for path in sorted(_walk(folder))
+            if _suffix(path) in _KNOWN
+            # Of a link that leads nowhere is told as of any other file that cannot be read.
+            and (path.is_file() or (path.is_symlink() and not path.exists()))
+            and not path.name.startswith(".")
             and not self._is_output(path)
             and not _is_part(path, folder)
         ]
         if not found:
             raise DataError(f"{folder}: expected files that end in {_ALL_KNOWN}; found none")
         return found
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All that is no folder below one, but for what is in hidden folders.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    for path, folders, names in os.walk(folder, onerror=_raised):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(path, name) for name in names)
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 def _is_part(path: Path, named: Path) -> bool:
@@ -186,7 +226,8 @@ def _is_part(path: Path, named: Path) -> bool:
 
 
 def _file(path: Path, name: Path) -> InputFile:
-    return InputFile(str(path), printable(_stem(name)), path.stat().st_size)
+    size = path.stat().st_size if path.exists() else 0
+    return InputFile(str(path), printable(_stem(name)), size)
 
 
 def _suffix(path: Path) -> str:
@@ -243,10 +284,7 @@ def target_check() -> Check:
     settings = InputSettings(mark_target=True)
 
     def check(sentence: Sentence) -> None:
-        try:
-            second_segment(sentence, settings)
-        except ValueError:
-            raise DataError("the place of the target: a number of too many digits") from None
+        second_segment(sentence, settings)
 
     return check
 

@@ -1,10 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
-from tokenizers.processors import RobertaProcessing
+from tokenizers.processors import ByteLevel, RobertaProcessing
 
+from framing import encoding
 from framing.encoding import (
     InputSettings,
     TokenizedSentence,
@@ -86,6 +88,70 @@ def test_empty_text(tokenizer) -> None:
     assert row.ids == (CLS, SEP)
 
 
+class Recorder:
+    """A tokenizer that notes how many characters it is given at a time."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.characters: list[int] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.tokenizer, name)
+
+    def encode_batch(self, texts: list[str], **options: bool) -> object:
+        self.characters.append(sum(map(len, texts)))
+        return self.tokenizer.encode_batch(texts, **options)
+
+
+@pytest.mark.parametrize("context", [(), ("previous",)])
+def test_long_texts_are_not_all_tokenized_at_once(
+    tokenizer, monkeypatch: pytest.MonkeyPatch, context: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(encoding, "_MOST_CHARACTERS", 10_000)
+    sentences = [
+        Sentence(str(k), "w1 w2 " * n, "d", previous="p1 p2 " * n)
+        for k, n in enumerate([5, 600, 2000, 3, 0, 2000, 7, 900])
+    ]
+    settings = InputSettings(context, 16)
+    recorder = Recorder(tokenizer)
+    together = tokenize(recorder, sentences, settings)
+    assert together == [tokenize(tokenizer, [s], settings)[0] for s in sentences]
+    assert max(recorder.characters) <= 12_000
+    recorder.characters.clear()
+    assert len(tokenize(recorder, sentences[:1] * 100, settings)) == 100
+    assert len(recorder.characters) == 1 + bool(context)
+
+
+def test_a_long_text_with_a_long_context(tokenizer) -> None:
+    # Takes seconds where what is cut off is kept in pieces, each joined with each of the other's.
+    sentence = Sentence("1", "w1 " * 6_000, "d", previous="p1 " * 6_000 + "p2")
+    (row,) = tokenize(tokenizer, [sentence], InputSettings(("previous",), 8))
+    assert names(tokenizer, row) == "[CLS] [SEP] w1 w1 w1 w1 w1 [SEP]"
+    sentence = replace(sentence, text="w1")
+    (row,) = tokenize(tokenizer, [sentence], InputSettings(("previous",), 8))
+    assert names(tokenizer, row) == "[CLS] p1 p1 p1 p2 [SEP] w1 [SEP]"
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_segments_are_joined_as_the_tokenizer_joins_them(tokenizer, pair: bool) -> None:
+    roberta, bare = (Tokenizer.from_str(tokenizer.to_str()) for _ in range(2))
+    roberta.post_processor = RobertaProcessing(("[SEP]", SEP), ("[CLS]", CLS))
+    bare.post_processor = ByteLevel()
+    sentence = Sentence("1", "w1 w2 w3", "d", previous="p1 p2 p3")
+    for kind in (tokenizer, roberta, bare):
+        room = kind.num_special_tokens_to_add(pair)
+        for length in range(room + 1, room + 9):
+            settings = InputSettings(("previous",) if pair else (), length)
+            (row,) = tokenize(kind, [sentence], settings)
+            text = kind.encode(sentence.text, add_special_tokens=False)
+            text.truncate(min(length - room, 3))
+            keep = length - room - len(text.ids)
+            first = kind.encode(sentence.previous, add_special_tokens=False)
+            first.truncate(min(keep, 3), direction="left")
+            joined = kind.post_process(first, text) if pair else kind.post_process(text)
+            assert list(row.ids) == joined.ids
+
+
 def test_padding() -> None:
     rows = [TokenizedSentence((5, 6, 7), (0, 0, 1)), TokenizedSentence((8,), (0,))]
     batch = pad(rows, pad_id=9)
@@ -119,6 +185,7 @@ def test_the_mention_of_the_target_is_marked() -> None:
         ("-1", "2", "expected whole numbers"),
         ("3", "3", "a place in its text, found 3 to 3"),
         ("3", "12", "a place in its text, found 3 to 12"),
+        ("9" * 5000, "9" * 5001, "a place in its text, found a number of too many digits"),
     ],
 )
 def test_a_target_must_stand_in_the_sentence(start: str, end: str, message: str) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from framing.codebook import parse_codebook
 from framing.inference.development import save_outcomes
 from framing.inference.labeller import Labeller
 from framing.records import Prediction, Sentence
-from tests.conftest import SMALL_CODEBOOK
+from tests.conftest import ROOT, SMALL_CODEBOOK
 from tests.unit.inference.tiny_bundle import SMALL_WORDS, tiny_outcomes, write_tiny_bundle
 
 ARTICLE = (
@@ -703,3 +705,90 @@ def test_heavy_packages_stay_out(measured: Path, archive: Path, tmp_path: Path) 
     done = subprocess.run([*command, str(archive)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_outputs_that_are_no_files(
+    bundle: Path, article: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, link, gone = tmp_path / "target.jsonl", tmp_path / "link.jsonl", tmp_path / "gone.html"
+    target.write_text("mine")
+    link.symlink_to(target)
+    gone.symlink_to("nowhere.html")
+    pipe = tmp_path / "pipe.csv"
+    # A device would be lost to the whole machine if this failed.
+    os.mkfifo(pipe)
+    for option, path, message in (
+        ("--out", pipe, "is a device or pipe, no file; name a file, or leave out --out"),
+        ("--summary", pipe, "is a device or pipe"),
+        ("--out", link, "is a link; name the file that it leads to"),
+        ("--html", gone, "is a link"),
+    ):
+        assert _run(bundle, article, option, path, "--overwrite") == 2
+        assert f"{path}: {message}" in capsys.readouterr().err
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("option", ["--out", "--html", "--summary"])
+def test_folders_that_take_no_files(
+    bundle: Path,
+    article: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+) -> None:
+    def refused(*_: object, **options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(options.get("dir")))
+
+    # Tests may run as root, who may write everywhere.
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    monkeypatch.setattr(Labeller, "label", lambda *_: pytest.fail("labelled"))
+    assert _run(bundle, article, option, tmp_path / "new" / "x.csv") == 2
+    assert "x.csv: cannot write here: Read-only file system" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [article.name]
+
+
+def test_a_column_whose_name_is_not_utf8(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "in.csv"
+    table.write_text("text\nInflation.\n")
+    name = os.fsdecode(b"ignore=caf\xe9")
+    assert _run(bundle, table, "--column", name, "--out", tmp_path / "out.csv") == 2
+    assert r"--column: expected a name in UTF-8, found caf\xe9" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status", "message"),
+    [
+        ("<&-", "-", 2, "stdin: expected the text of an article, found nothing"),
+        (">&-", "talks.txt", 2, "standard output: cannot write: not writable"),
+        (">&-", "talks.txt --format csv", 2, "standard output: cannot write: not writable"),
+        (">&-", "talks.txt --out out.jsonl", 0, "labelled 2 sentences"),
+        ("2>&-", "talks.txt --out out.jsonl", 0, ""),
+        ("2>&-", "gone.txt", 2, ""),
+        ("<&- >&- 2>&-", "talks.txt --out out.jsonl", 0, ""),
+    ],
+)
+def test_closed_standard_streams(
+    bundle: Path, article: Path, closed: str, arguments: str, status: int, message: str
+) -> None:
+    command = f"{sys.executable} -m framing predict --model {bundle} {arguments} {closed}"
+    found = subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=article.parent,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert found.returncode == status
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+    assert found.stdout == ""
+    if "--out" in arguments:
+        assert len((article.parent / "out.jsonl").read_text().splitlines()) == 2

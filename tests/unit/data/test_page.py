@@ -440,3 +440,39 @@ def test_a_real_page_gives_its_article(shared: Path) -> None:
         ("I made it cl", "scalated ..."),
         ("Well, I alwa", "White House."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("Read more Share " * 18 + "Kyiv talks resume", ""),
+        ("view all share " * 18 + "Kyiv ~", ""),
+        ("Share on Twitter Email " * 18 + "in Kyiv.", ""),
+        ("Sponsored by Share Email Print Save Like Reply " * 6 + "Kyiv talks resume " * 3, ""),
+        ("Click here to Share Email Print Save Like Reply " * 6 + "| Menu", "button or menu"),
+        ("10:00 " + "12.30.10 " * 19 + "Kyiv", ""),
+        ("10.00" + "-10.00.10.00" * 18 + " GMT", "byline or date"),
+        ("10.00" + "-10.00.10.00" * 18 + " Kyiv", ""),
+    ],
+)
+def test_lines_that_can_be_divided_in_many_ways(line: str, why: str) -> None:
+    # With one pattern for the whole line each of these takes seconds, and a longer one for ever.
+    assert reason(line) == why
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("Share on X Email Follow us", "button or menu"),
+        ("Share on Follow us", "button or menu"),
+        ("Share on the old committee", ""),
+        ("Click here to enter | Menu :", "button or menu"),
+        ("12.30.2024", "byline or date"),
+        ("10.00-10.30 IST", "byline or date"),
+        ("Updated: 3 March 2022, 10:30:15 +05:30", "byline or date"),
+        ("12 March 202410:30 AM", "byline or date"),
+        ("10:30 talks", ""),
+    ],
+)
+def test_what_begins_like_something_shorter(line: str, why: str) -> None:
+    assert reason(line) == why

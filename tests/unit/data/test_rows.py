@@ -106,6 +106,51 @@ def test_columns_that_are_carried_along() -> None:
     assert reader.columns == ("b", "target", "title", "a")
 
 
+def test_a_row_without_a_text_leaves_the_others_as_they_are() -> None:
+    for mapping in (ColumnMapping(), ColumnMapping(text="text")):
+        reader = SentenceReader(mapping, "x")
+        good = {"id": "a", "doc_id": "d", "position": 3, "text": "One"}
+        values = [good, {"error": "fetch failed"}, good, good]
+        found = [reader.read(Row(v, Place("x", k + 1), False)) for k, v in enumerate(values)]
+        assert isinstance(found.pop(1), BadRow)
+        for draft in found:
+            assert isinstance(draft, Draft)
+            assert draft == Draft(Sentence("a", "One", "d"), 3, None, True, True)
+
+
+def test_a_column_without_a_name_is_no_field() -> None:
+    for tabular in (False, True):
+        reader = SentenceReader(ColumnMapping(), "x")
+        draft = reader.read(Row({"": 7, "text": "One", "outlet": "a"}, Place("x", 1), tabular))
+        assert draft == Draft(
+            Sentence("x-1", "One", "x-1", metadata={"outlet": "a"}), None, None, False, False
+        )
+        assert reader.columns == ("outlet",)
+
+
+@pytest.mark.parametrize("span", [[-1, 3], [3, 1], [0, 2**63], [2**70, 2**71], [1], ["0", "1"]])
+def test_spans_that_are_no_places(span: list[object]) -> None:
+    row = Row({"text": "One", "span": span}, Place("x", 1), False)
+    found = SentenceReader(ColumnMapping(), "x").read(row)
+    assert isinstance(found, BadRow)
+    assert found.reason.startswith("span: expected two whole numbers [start, end] from 0 on, ")
+    good = SentenceReader(ColumnMapping(), "x").draft(
+        Row({"text": "One", "span": [0, 2**63 - 1]}, Place("x", 1), False)
+    )
+    assert good.sentence.span == (0, 2**63 - 1)
+
+
+@pytest.mark.parametrize("name", ["note", "text", "span", "position"])
+def test_cells_of_very_many_levels(name: str) -> None:
+    cell: list[object] = []
+    for _ in range(3000):
+        cell = [cell]
+    row = Row({"text": "One", name: cell}, Place("x", 1), False)
+    found = SentenceReader(ColumnMapping(), "x").read(row)
+    assert isinstance(found, BadRow)
+    assert "expected lists and objects of few levels, found too many" in found.reason
+
+
 def test_missing_ids_and_documents(tmp_path: Path) -> None:
     sentences = read(tmp_path, "sentence\nOne\nTwo\n", "talk.v2.csv")
     assert [(s.id, s.doc_id, s.position) for s in sentences] == [

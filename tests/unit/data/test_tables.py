@@ -394,3 +394,32 @@ def test_delimited_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = list(read_rows(Path("-"), ending=".csv"))
     assert [str(r.place) for r in rows] == ["stdin:2", "stdin:3"]
     assert isinstance(rows[1], BadRow)
+
+
+def test_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    arrays = [pa.array(["One"]), pa.array(["Two"])]
+    pq.write_table(pa.Table.from_arrays(arrays, names=["text", "text"]), path)
+    with pytest.raises(DataError, match=r"x\.parquet: column 'text' stands twice; rename one"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("dataset_info.json", b"{", "JSONDecodeError"),
+        ("dataset_info.json", b"[]", "AttributeError"),
+        ("state.json", b"{}", "KeyError: '_data_files'"),
+        ("data-00000-of-00001.arrow", None, "OSError: Expected to be able to read"),
+    ],
+)
+def test_damaged_folders_of_datasets(
+    tmp_path: Path, file: str, content: bytes | None, message: str
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    folder = tmp_path / "set"
+    datasets.Dataset.from_dict({"text": [f"One {k}." for k in range(500)]}).save_to_disk(folder)
+    damaged = folder / file
+    damaged.write_bytes(damaged.read_bytes()[:4000] if content is None else content)
+    with pytest.raises(DataError, match=f"set: not a readable folder of `datasets`: {message}"):
+        list(iter_rows(folder))

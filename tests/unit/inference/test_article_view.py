@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from framing.codebook import Codebook, parse_codebook
-from framing.data.page import article_sentences
+from framing.data.page import Block, Page, article_sentences
 from framing.errors import OutputError
 from framing.inference.article_view import render, short_names, write_view
 from framing.inference.bundle import load_bundle
@@ -65,7 +65,7 @@ def test_nothing_is_fetched(labeller: Labeller) -> None:
 def test_several_documents_have_a_section_each(labeller: Labeller) -> None:
     html = _view(labeller, "Inflation rose again today.", "Unemployment fell again today.", "No.")
     assert html.count("<section>") == 3
-    assert re.findall(r"<h3>(.*?)</h3>", html) == ["doc0", "doc1"]
+    assert re.findall(r"<h3[^>]*>(.*?)</h3>", html) == ["doc0", "doc1"]
     assert re.findall(r'href="#(s\d)"', html) == ["s1", "s2"]
     assert "<title>3 labelled documents</title>" in html
 
@@ -78,7 +78,35 @@ def test_sentences_without_a_page(labeller: Labeller) -> None:
         Sentence("4", "It did.", "d", 1),
     ]
     html = render([], list(labeller.label_stream(rows)), labeller.bundle.codebook, "r")
-    assert re.findall("<h1>(.*?)</h1>", html) == ["Sentences", "On jobs"]
+    assert re.findall("<h1[^>]*>(.*?)</h1>", html) == ["Sentences", "On jobs"]
+
+
+def test_an_article_of_very_many_paragraphs(labeller: Labeller) -> None:
+    # Takes seconds where all sentences are looked through for each of them.
+    count = 6000
+    line = "It rose. (NNA)\n"
+    places = range(0, count * len(line), len(line))
+    page = Page(
+        "d",
+        line * count,
+        "",
+        tuple(Block(k, k + len(line) - 1, "body") for k in places),
+        tuple(Block(k + 9, k + 14, "debris", "credit") for k in places),
+        tuple(Sentence(f"d.{k}", "It rose.", "d", span=(k, k + 8)) for k in places),
+    )
+    (prediction,) = labeller.label([Sentence("1", "It rose.", "1")])
+    labelled = [(sentence, prediction) for sentence in page.sentences]
+    html = render([page], labelled, labeller.bundle.codebook, "r")
+    cut = '<span class="cut" title="left out: credit">(NNA)</span>'
+    assert html.count(f'<p dir="auto">It rose. {cut}</p>') == count
+
+
+def test_texts_tell_their_own_direction(labeller: Labeller) -> None:
+    prose = "Inflation rose again in the whole country today."
+    html = _view(labeller, f"Open in App\n\n{prose}", "Unemployment fell today.")
+    for tag in ("<p", "<h1", "<h3", '<span class="quote"'):
+        assert html.count(f'{tag} dir="auto">') == 2
+    assert "<li><bdi>Open in App</bdi> <i>(button or menu)</i></li>" in html
 
 
 def test_no_labels_and_no_sentences(labeller: Labeller) -> None:

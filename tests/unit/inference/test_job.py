@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -164,6 +165,11 @@ def test_other_work_is_not_continued(tmp_path: Path, table: Path, bundle: Bundle
         OutputError, match=r"inputs: \S*other.jsonl is new\n  - inputs: \S*in.jsonl"
     ):
         _job(out, other, bundle)
+    elsewhere = replace(_plan(table, bundle), device="cuda")
+    with pytest.raises(OutputError, match=r"What differs:\n  - device: cpu, now cuda$"):
+        Job(out, "jsonl", False).run(
+            elsewhere, LocalEngine(Labeller(bundle)), bundle.codebook, Stops()
+        )
     # That a job stops at bad rows now makes no other job of it.
     with pytest.raises(DataError, match=r"in\.jsonl:501: not JSON"):
         _job(out, table, bundle, strict=True)
@@ -219,6 +225,41 @@ def test_nothing_is_left_of_a_job_that_could_not_begin(tmp_path: Path, bundle: B
     with pytest.raises(DataError, match=r"in\.jsonl:1: not JSON"):
         _job(tmp_path / "out.jsonl", table, bundle)
     assert [p.name for p in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_others_is_left_alone(
+    tmp_path: Path, table: Path, bundle: Bundle, overwrite: bool
+) -> None:
+    out, folder = tmp_path / "out.jsonl", tmp_path / "out.jsonl.parts"
+    message = (
+        r"out\.jsonl\.parts: expected no such .* found something else; move it or name another"
+    )
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match=message):
+        Job(out, "jsonl", overwrite).refuse_existing()
+    with pytest.raises(OutputError, match=message):
+        _job(out, table, bundle, overwrite=overwrite)
+    assert [p.name for p in folder.iterdir()] == ["thesis.txt"]
+    (folder / "thesis.txt").unlink()
+    folder.rmdir()
+    folder.write_text("a file")
+    with pytest.raises(OutputError, match=message):
+        Job(out, "jsonl", overwrite).refuse_existing()
+
+
+def test_files_of_others_stay_beside_parts(tmp_path: Path, table: Path, bundle: Bundle) -> None:
+    out, folder = tmp_path / "out.jsonl", tmp_path / "out.jsonl.parts"
+    with pytest.raises(Stopped):
+        _job(out, table, bundle, 2)
+    (folder / ".part-000003.jsonl.x1y2").write_text("half")
+    others = {"part-old.jsonl", "notes.txt", ".hidden"}
+    for name in others:
+        (folder / name).write_text("mine")
+    (folder / "part-0").mkdir()
+    assert _job(out, table, bundle)[1] == 2
+    assert {p.name for p in folder.iterdir()} == {*others, "part-0"}
 
 
 def test_two_processes_do_not_meet(tmp_path: Path, table: Path, bundle: Bundle) -> None:

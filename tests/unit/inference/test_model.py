@@ -89,6 +89,30 @@ def test_datasets(model: Model) -> None:
 UNLABELLED = ["The weather was fine.", "So be it."]
 
 
+@pytest.mark.parametrize("kind", ["arrow", "pandas", "numpy"])
+def test_datasets_of_another_format(model: Model, kind: str) -> None:
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({"text": TEXTS})
+    labelled = model.label(data.with_format(kind)).with_format(None)
+    assert labelled[:] == model.label(data)[:]
+
+
+def test_columns_of_one_name(model: Model) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([["One", "Two"]], columns=["text", "text"])
+    with pytest.raises(DataError, match=r"label: data frame: column 'text' stands twice; rename"):
+        model.label(frame)
+
+
+def test_halves_of_characters(model: Model) -> None:
+    message = r"sentence '\w*-?[12]': expected text, found half of a character"
+    with pytest.raises(DataError, match=message):
+        model.label(["One.", "Caf\ud800."])
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(DataError, match=message):
+        model.label(pandas.DataFrame({"text": ["Caf\ud800."]}, dtype=object))
+
+
 def test_types_do_not_depend_on_what_is_labelled(model: Model) -> None:
     pd = pytest.importorskip("pandas")
     frames = [pd.DataFrame({"text": texts}, dtype=object) for texts in (TEXTS, UNLABELLED, [])]

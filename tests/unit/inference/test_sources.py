@@ -310,6 +310,54 @@ def test_patterns(tmp_path: Path) -> None:
         _read(tmp_path / "x*")
 
 
+@pytest.mark.parametrize("name", ["in", "in/**/*.txt", "in/*"])
+def test_links_that_lead_nowhere_are_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "b.txt").write_text("One.")
+    (tmp_path / "in" / "a.txt").symlink_to("gone.txt")
+    (tmp_path / "in" / "c.txt").symlink_to("c.txt")
+    files = find_inputs([str(tmp_path / name)], [tmp_path / "out.csv"])
+    first, page, last = read_inputs(files, SourceSettings())
+    assert isinstance(page, Page)
+    assert isinstance(first, BadRow)
+    assert first.reason.endswith("in/a.txt: cannot read: No such file or directory")
+    assert isinstance(last, BadRow)
+    assert "in/c.txt: cannot read: Too many" in last.reason
+
+
+@pytest.mark.parametrize("name", ["in", "in/**/*.txt", "i*/**"])
+def test_folders_that_cannot_be_read_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    closed = tmp_path / "in" / "more" / "closed"
+    for folder in (closed, tmp_path / "in" / ".hidden"):
+        folder.mkdir(parents=True)
+    (tmp_path / "in" / "a.txt").write_text("One.")
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        # Tests may run as root, who may read everything.
+        if Path(os.fspath(path)).name in (closed.name, ".hidden"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match=r"more/closed: cannot read: Permission denied$"):
+        find_inputs([str(tmp_path / name)])
+
+
+def test_files_named_twice_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("One.")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    monkeypatch.chdir(tmp_path)
+    for names in (["a.txt", "./a.txt"], [".", str(tmp_path / "a.txt")], ["a*", "*.txt"]):
+        with pytest.raises(DataError, match=r"a\.txt: is named twice, .*; name it once"):
+            find_inputs(names)
+    with pytest.raises(DataError, match=r"^-: is named twice"):
+        find_inputs(["-", "-"])
+    assert [file.path for file in find_inputs(["a.txt", "b.txt"])] == ["a.txt", "b.txt"]
+
+
 def test_compressed_articles(tmp_path: Path) -> None:
     (tmp_path / "x.txt.gz").write_bytes(gzip.compress(b"One came. Two left."))
     (page,) = _read(tmp_path / "x.txt.gz")
