@@ -84,6 +84,19 @@ class AddedConfig(_Section):
     """Factor on the loss of these sentences."""
 
 
+class UnlabelledConfig(_Section):
+    """Sentences that nobody coded and a teacher labels."""
+
+    path: Path
+    """A file or folder; codes in it are not looked at."""
+    columns: dict[str, Any] = {}
+    """Which column holds what; see docs/data.md."""
+    take: int | None = Field(default=None, ge=1)
+    """At most so many sentences, drawn at random; None: all."""
+    weight: float = Field(default=1.0, gt=0)
+    """Factor on the loss of these sentences."""
+
+
 class DataConfig(_Section):
     """What a run is trained and scored on."""
 
@@ -120,6 +133,9 @@ class DataConfig(_Section):
     """
     add: tuple[AddedConfig, ...] = ()
     """Further coded sentences for training alone, such as your own beside a bundled corpus."""
+    unlabelled: tuple[UnlabelledConfig, ...] = ()
+    """Sentences without codes, such as those to be labelled later: what a teacher says of them is
+    learnt; needs `training.teacher`."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -314,6 +330,10 @@ class RunConfig(_Section):
             raise ValueError(
                 "`training.join_hyphens` moves the words that `encoder.mark_target` counts; use one"
             )
+        if self.data.unlabelled and self.training.teacher is None:
+            raise ValueError(
+                "`data.unlabelled` has no codes to learn from; name a `training.teacher`"
+            )
         if self.training.linear_start and self.encoder.ngrams:
             raise ValueError(
                 "`training.linear_start` would learn again what `encoder.ngrams` knows; use one"
@@ -340,6 +360,7 @@ class RunConfig(_Section):
 _OPTIONAL = (
     ("data", "where"),
     ("data", "hold_out"),
+    ("data", "unlabelled"),
     ("encoder", "mark_target"),
     ("encoder", "ngrams_by_target"),
     ("training", "linear_start"),
@@ -363,13 +384,14 @@ def config_hash(config: RunConfig, *hashes: str) -> str:
     else:
         # Its content is among the hashes.
         canonical["training"]["teacher"] = True
-    for section, key in _OPTIONAL:
-        if not canonical[section][key]:
-            canonical[section].pop(key)
     # So do the documents of each split, whose hash is among the data's.
     canonical["data"].pop("splits")
     # And of added sentences, hashed among the data, only the weight is left.
     canonical["data"]["add"] = [[added.weight, added.adjudicator] for added in config.data.add]
+    canonical["data"]["unlabelled"] = [[u.take, u.weight] for u in config.data.unlabelled]
+    for section, key in _OPTIONAL:
+        if not canonical[section][key]:
+            canonical[section].pop(key)
     # The caller gives a fingerprint of the encoder, wherever its folder lies.
     for key in ("path", "revision", "allow_download"):
         canonical["encoder"].pop(key)
@@ -480,6 +502,10 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
                     update={"path": absolute(added.path), "documents": absolute(added.documents)}
                 )
                 for added in config.data.add
+            ),
+            "unlabelled": tuple(
+                unlabelled.model_copy(update={"path": absolute(unlabelled.path)})
+                for unlabelled in config.data.unlabelled
             ),
         }
     )

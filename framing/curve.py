@@ -192,7 +192,7 @@ def _material(source: Source, run: Path, say: Say) -> _Material:
 
 
 def _check_unseen(study: Study, config: RunConfig, corpus: Corpus, data: Path) -> None:
-    trained = {s.id for s in study.training_sentences(config.data)}
+    trained = {s.id for s in study.seen_sentences(config.data)}
     seen = sum(s.id in trained for s in corpus.sentences)
     if seen:
         raise ConfigError(

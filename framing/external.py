@@ -179,6 +179,6 @@ def study_of(run: Path, config: RunConfig) -> Study:
 def _training_sentences(run: Path, config: RunConfig) -> list[Sentence] | None:
     """The run's training sentences for the leakage audit, None where they are gone or changed."""
     try:
-        return study_of(run, config).training_sentences(config.data)
+        return study_of(run, config).seen_sentences(config.data)
     except FramingError:
         return None

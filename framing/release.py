@@ -45,7 +45,7 @@ from framing.model.finetune import Examples, model_logits
 from framing.quantize import Feeds, float_share, quantize_graph
 from framing.records import Annotation
 from framing.study import load_study
-from framing.train import Stage, examples, hide_loading_bars
+from framing.train import Stage, examples, hide_loading_bars, tokenized
 
 Precision = Literal["int8", "float32"]
 #: Points of macro-F1 that a bundle may lose on the development split.
@@ -234,7 +234,7 @@ def _tokenizer(stage: Stage) -> Any:
 
 def _batches(stage: Stage, bundle: Bundle) -> Iterator[Feeds]:
     """Training sentences that fix the scales of activations, so that the others measure them."""
-    train = examples(stage, _tokenizer(stage), "train").sentences
+    train = tokenized(stage, _tokenizer(stage), "train")
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION_SENTENCES]
     tokens = [train[int(k)] for k in chosen]
     for group in batches([len(t.ids) for t in tokens], CALIBRATION_TOKENS):
@@ -345,7 +345,7 @@ def fit_screen(made: _Made) -> Screen:
 
     stage, wanted = made.stage, made.bundle.codebook.multi_label_logits
     tokenizer = _tokenizer(stage)
-    train = examples(stage, tokenizer, "train").sentences
+    train = tokenized(stage, tokenizer, "train")
     special = sorted(tokenizer.all_special_ids)
     pair = bool(stage.settings.context)
     rows = ngram_rows(NgramLogits(len(wanted), special, pair), train)

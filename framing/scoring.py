@@ -231,7 +231,12 @@ def _training_data(record: dict[str, Any]) -> str:
         f" Also {a['sentences']:,} sentences of {a['name']} (weight {a['weight']:g})."
         for a in record.get("added", [])
     )
-    return f"{record['corpus']}. {record['origin']}{added}".strip()
+    unlabelled = "".join(
+        f" And {u['sentences']:,} sentences of {u['name']} that the teacher labelled "
+        f"(weight {u['weight']:g})."
+        for u in record.get("unlabelled", [])
+    )
+    return f"{record['corpus']}. {record['origin']}{added}{unlabelled}".strip()
 
 
 def _teacher(record: dict[str, Any] | None) -> str:

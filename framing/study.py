@@ -12,14 +12,15 @@ import numpy as np
 
 from framing.arrays import FloatArray
 from framing.codebook import Codebook, load_codebook
-from framing.config import AddedConfig, DataConfig, RunConfig, SplitConfig
+from framing.config import AddedConfig, DataConfig, RunConfig, SplitConfig, UnlabelledConfig
 from framing.data.benchmarks import Card, OfficialFigure, benchmark_splits, load_benchmark
 from framing.data.benchmarks import load_card as load_benchmark_card
 from framing.data.bundled import load_bundled, load_bundled_splits, load_card
-from framing.data.corpus import Corpus, check_adjudicator, metadata_fields
+from framing.data.corpus import Corpus, check_adjudicator, make_corpus, metadata_fields
 from framing.data.gold import gold_annotations, soft_labels
-from framing.data.readers import ColumnMapping, read_corpus
+from framing.data.readers import ColumnMapping, iter_sentences, read_corpus
 from framing.data.splits import NAMES, Splits, load_splits, make_splits, splits_from_metadata
+from framing.data.tables import source_stem
 from framing.errors import ConfigError, DataError, counted, unknown_name
 from framing.records import ADJUDICATOR, Annotation, Sentence
 
@@ -51,6 +52,7 @@ class Study:
         added: Further training sentences, in no split.
         where: Metadata field -> values of the sentences that are used at all.
         hold_out: Metadata field -> values of the sentences that are tested on, and not trained on.
+        unlabelled: Sentences that nobody coded, for training with a teacher; in no split.
         official: Figures by which results on the data are compared, () where there are none.
     """
 
@@ -61,6 +63,7 @@ class Study:
     added: tuple[Added, ...] = ()
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hold_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unlabelled: tuple[Added, ...] = ()
     official: tuple[OfficialFigure, ...] = ()
 
     @property
@@ -109,6 +112,14 @@ class Study:
         chosen = [s for s in chosen if _matches(s, config.train_where)]
         return [*chosen, *(s for added in self.added for s in self.used_of(added))]
 
+    def unlabelled_sentences(self) -> list[Sentence]:
+        """The sentences that only a teacher labels."""
+        return [s for part in self.unlabelled for s in part.corpus.sentences]
+
+    def seen_sentences(self, config: DataConfig) -> list[Sentence]:
+        """All sentences that training sees, those that nobody coded at the end."""
+        return [*self.training_sentences(config), *self.unlabelled_sentences()]
+
     def used_of(self, added: Added) -> list[Sentence]:
         """The coded ones of added sentences that `where` and `hold_out` admit."""
         sentences = added.corpus.sentences
@@ -116,7 +127,8 @@ class Study:
 
     def training_factors(self, sentences: Sequence[Sentence], config: DataConfig) -> FloatArray:
         """The factor of each sentence in the loss, shape (n,)."""
-        weights = {s.id: added.weight for added in self.added for s in added.corpus.sentences}
+        parts = (*self.added, *self.unlabelled)
+        weights = {s.id: part.weight for part in parts for s in part.corpus.sentences}
         out = np.array([weights.get(s.id, 1.0) for s in sentences])
         self.check_filter("train_weights", config.train_weights)
         for name, factors in config.train_weights.items():
@@ -174,6 +186,7 @@ class Study:
             "codebook": self.book.hash,
             "splits": self.splits.hash,
             **{f"added {k}": added.corpus.hash for k, added in enumerate(self.added, 1)},
+            **{f"unlabelled {k}": u.corpus.hash for k, u in enumerate(self.unlabelled, 1)},
         }
 
     @property
@@ -200,7 +213,9 @@ def load_study(config: RunConfig) -> Study:
     if data.adjudicator != ADJUDICATOR:
         check_adjudicator(corpus, data.adjudicator, "data.adjudicator")
     added = tuple(_added(item, corpus, data.adjudicator) for item in data.add)
-    _check_ids(corpus, added)
+    unlabelled = tuple(_unlabelled(item, corpus) for item in data.unlabelled)
+    _check_ids(corpus, added, "data.add")
+    _check_ids(corpus, (*added, *unlabelled), "data.unlabelled")
     study = Study(
         corpus=corpus,
         splits=_splits(data, corpus, card),
@@ -209,6 +224,7 @@ def load_study(config: RunConfig) -> Study:
         added=added,
         where=data.where,
         hold_out=data.hold_out,
+        unlabelled=unlabelled,
         official=card.official if card else (),
     )
     study.check_filter("where", data.where)
@@ -323,6 +339,17 @@ def _added(config: AddedConfig, corpus: Corpus, adjudicator: str) -> Added:
     return Added(taken, config.weight, adjudicator)
 
 
+def _unlabelled(config: UnlabelledConfig, corpus: Corpus) -> Added:
+    columns = ColumnMapping.from_dict(config.columns) if config.columns else None
+    sentences = list(iter_sentences(config.path, columns))
+    if config.take is not None and config.take < len(sentences):
+        # Always the same, for all seeds.
+        drawn = np.random.default_rng(0).permutation(len(sentences))[: config.take]
+        sentences = [sentences[k] for k in sorted(drawn)]
+    name = source_stem(config.path.resolve())
+    return Added(make_corpus(name, corpus.codebook, sentences, ()), config.weight, ADJUDICATOR)
+
+
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file that hold anything.
 
@@ -338,14 +365,14 @@ def read_lines(path: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-def _check_ids(corpus: Corpus, added: Sequence[Added]) -> None:
+def _check_ids(corpus: Corpus, added: Sequence[Added], key: str) -> None:
     """Refuse ids that would make two sentences one, and with them their labels."""
     seen = dict.fromkeys((s.id for s in corpus.sentences), corpus.name)
     for one in added:
         for sentence in one.corpus.sentences:
             if sentence.id in seen:
                 raise DataError(
-                    f"data.add: sentence id {sentence.id!r} of {one.corpus.name} stands in "
+                    f"{key}: sentence id {sentence.id!r} of {one.corpus.name} stands in "
                     f"{seen[sentence.id]} too; give the added sentences ids of their own"
                 )
             seen[sentence.id] = one.corpus.name

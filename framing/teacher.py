@@ -68,18 +68,22 @@ def teacher_splits(source: Path) -> str | None:
     return splits
 
 
-def check_teacher(source: Path, sentences: Sequence[Sentence], book: Codebook) -> None:
+def check_teacher(
+    source: Path, sentences: Sequence[Sentence], unlabelled: Sequence[Sentence], book: Codebook
+) -> None:
     """Find what would fail later.
 
     Args:
         source: A run, a bundle, or a file with probabilities.
-        sentences: Training sentences.
+        sentences: Coded training sentences.
+        unlabelled: Training sentences that nobody coded.
         book: Their codebook.
 
     Raises:
         ArtifactError: The folder is no bundle.
         ConfigError: There is no such teacher, or its codebook is another one.
-        DataError: The file cannot be read, or knows none of the sentences.
+        DataError: The file cannot be read, knows none of the sentences, or not all of those that
+            nobody coded.
     """
     if not source.exists():
         raise ConfigError(
@@ -88,8 +92,20 @@ def check_teacher(source: Path, sentences: Sequence[Sentence], book: Codebook) -
         )
     if asks_model(source):
         _check_codebook(load_bundle(source).codebook, book, source)
-    else:
-        read_probabilities(source, [s.id for s in sentences], book)
+        return
+    found = read_probabilities(source, [s.id for s in (*sentences, *unlabelled)], book)
+    missing = [
+        s.id
+        for s, known in zip(unlabelled, found.known[len(sentences) :], strict=True)
+        if not known.any()
+    ]
+    if missing:
+        raise DataError(
+            f"{printable(source)}: training.teacher: expected probabilities of all "
+            f"{counted(len(unlabelled), 'sentence')} of data.unlabelled, found none for "
+            f"{len(missing):,} of them, such as {missing[0]!r}; let the teacher label them too, or "
+            "leave them out: without codes and teacher nothing is learnt of them"
+        )
 
 
 def _check_codebook(theirs: Codebook, ours: Codebook, source: Path) -> None:
@@ -233,21 +249,32 @@ def _of_head(row: Row, head: Head) -> list[float] | None:
     return [value / total for value in values] if single else values
 
 
-def taught(targets: Targets, lesson: Lesson, book: Codebook, share: float) -> Targets:
+def taught(targets: Targets, lesson: Lesson, book: Codebook, share: float, n_coded: int) -> Targets:
     """Mix a teacher's probabilities into targets.
 
     Args:
-        targets: Of n training sentences.
+        targets: Of n training sentences, those that nobody coded at the end.
         lesson: Of the same sentences.
         book: The codebook.
-        share: Of the teacher, where it says anything; the rest is the targets'.
+        share: Of the teacher in the targets of coded sentences of which it says anything.
+        n_coded: How many sentences were coded.
 
     Returns:
-        Targets with the same weights.
+        Targets whose weights are those given, and for sentences that nobody coded 1, or in a head
+        that depends on a label the probability of that label, as among coders.
     """
-    values = targets.values.copy()
+    values, weights = targets.values.copy(), targets.weights.copy()
+    place: dict[tuple[str, str | None], int] = {
+        (h.name, label): h.start + k for h in book.heads for k, label in enumerate(h.labels)
+    }
     for column, head in enumerate(book.heads):
         rows = np.flatnonzero(lesson.known[:, column])
-        theirs = lesson.probabilities[rows, head.slice]
-        values[rows, head.slice] = (1 - share) * values[rows, head.slice] + share * theirs
-    return Targets(values, targets.weights)
+        coded, alone = rows[rows < n_coded], rows[rows >= n_coded]
+        theirs = lesson.probabilities[:, head.slice]
+        values[coded, head.slice] = (1 - share) * values[coded, head.slice] + share * theirs[coded]
+        values[alone, head.slice] = theirs[alone]
+        parent = book.variable(head.variable).per
+        weights[alone, column] = (
+            1 if parent is None else lesson.probabilities[alone, place[parent, head.condition]]
+        )
+    return Targets(values, weights)

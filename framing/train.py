@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framing.arrays import gold_array
+from framing.arrays import LabelArray, gold_array, label_array
 from framing.artifacts import (
     BASELINE,
     BUNDLE,
@@ -25,7 +25,7 @@ from framing.artifacts import (
 )
 from framing.config import EvaluationConfig, RunConfig, config_hash
 from framing.decisions import calibrated_probabilities
-from framing.encoding import InputSettings, numbers_segments, tokenize
+from framing.encoding import InputSettings, TokenizedSentence, numbers_segments, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
 from framing.evaluation.seeds import summarise_seeds, write_seed_summary
 from framing.export import POOLED, check_parity, export_graph, pad_id, write_bundle
@@ -58,7 +58,7 @@ from framing.model.finetune import (
 )
 from framing.model.processes import is_main_process, part_company, process_count, wait_for
 from framing.provenance import commit, machine, versions
-from framing.records import Sentence
+from framing.records import Annotation, Sentence
 from framing.report import load_scores, render_seed_summary
 from framing.scoring import Scored, embedder, score_run
 from framing.study import Study, load_study
@@ -210,7 +210,8 @@ def check(config: RunConfig, study: Study) -> None:
     _check_prevalence(config, study)
     _check_metadata(config, study)
     if (teacher := config.training.teacher) is not None:
-        check_teacher(teacher, study.training_sentences(config.data), study.book)
+        coded = study.training_sentences(config.data)
+        check_teacher(teacher, coded, study.unlabelled_sentences(), study.book)
     _check_encoder(config, study)
     sentences = study.training_sentences(config.data)
     factors = study.training_factors(sentences, config.data)
@@ -371,10 +372,10 @@ def fine_tune(stage: Stage) -> None:
     set_seed(stage.seed)
     model = prepared_classifier(stage, tokenizer)
     train, dev = (examples(stage, tokenizer, split) for split in ("train", "dev"))
-    n_train = len(train.sentences)
+    n_coded = len(train.sentences) - len(stage.study.unlabelled_sentences())
     if model.ngrams is not None:
         stage.say(f"{stage.folder}: linear model on n-grams")
-        train = with_ngrams(model.ngrams, train, book)
+        train = with_ngrams(model.ngrams, train, book, n_coded)
         share, rng = config.training.easy_share, np.random.default_rng([stage.seed, 1])
         train = thin_easy(train, book, share, rng) if share < 1 else train
     if config.training.linear_start and last_checkpoint(stage.folder / RUN.trainer) is None:
@@ -393,7 +394,7 @@ def fine_tune(stage: Stage) -> None:
     )
     if not outcome.is_main_process:
         return
-    _write_record(stage, outcome, source, n_train)
+    _write_record(stage, outcome, source, n_coded)
     temporary = stage.folder / RUN.trainer / RUN.checkpoint
     model.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
@@ -427,13 +428,30 @@ def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
     return model
 
 
-def with_ngrams(module: NgramLogits, train: Examples, book: Codebook) -> Examples:
-    """Fit the linear model on n-grams and give the examples the logits to be trained beside."""
+def with_ngrams(module: NgramLogits, train: Examples, book: Codebook, n_coded: int) -> Examples:
+    """Fit the linear model on n-grams and give the examples the logits to be trained beside.
+
+    Args:
+        module: Takes the fitted table.
+        train: Training examples, those that nobody coded at the end.
+        book: The codebook.
+        n_coded: How many were coded; on these it is fitted.
+
+    Returns:
+        The same examples with logits of models that did not see them.
+    """
     from framing.model.ngrams import fit_ngrams, ngram_rows, out_of_fold_logits
 
     rows = ngram_rows(module, train.sentences)
-    module.fill(fit_ngrams(rows, train.gold, book, train.factors))
-    logits = out_of_fold_logits(rows, train.gold, book, train.factors, train.documents)
+    coded, rest = (rows.take(k) for k in np.split(np.arange(len(train.sentences)), [n_coded]))
+    gold = LabelArray(train.gold.values[:n_coded], train.gold.coded[:n_coded])
+    factors, documents = train.factors[:n_coded], train.documents[:n_coded]
+    model = fit_ngrams(coded, gold, book, factors)
+    module.fill(model)
+    logits = out_of_fold_logits(coded, gold, book, factors, documents)
+    if rest.buckets:
+        # The table did not see them either.
+        logits = np.concatenate([logits, model.logits(rest)])
     return dataclasses.replace(train, ngram_logits=logits)
 
 
@@ -444,30 +462,49 @@ def examples(stage: Stage, tokenizer: Any, split: str) -> Examples:
         DataError: The split has no sentence.
     """
     study, config = stage.study, stage.config
-    sentences = study.training_sentences(config.data) if split == "train" else study.split(split)
-    if not sentences:
-        raise DataError(f"no sentence in the {split} split; check data.splits and data.train_where")
-    gold = gold_array(study.gold_of(sentences), study.book)
+    sentences = _sentences(stage, split)
+    gold = label_array([_values(study.gold.get(s.id)) for s in sentences], study.book)
     targets = hard_targets(gold)
     if config.training.soft_labels:
         targets = Targets(*study.soft_labels_of(sentences))
-    if split == "train" and config.training.label_smoothing:
-        targets = smoothed(targets, study.book, config.training.label_smoothing)
-    if split == "train":
-        targets = _with_teacher(stage, targets, sentences)
-    backend = tokenizer.backend_tokenizer
-    backend.no_padding()
-    backend.no_truncation()
     # A sentence whose factor is 0 is not learnt from, but scored like any other.
     factors = np.ones(len(sentences))
     if split == "train":
+        if config.training.label_smoothing:
+            targets = smoothed(targets, study.book, config.training.label_smoothing)
+        targets = _with_teacher(stage, targets, sentences)
         factors = study.training_factors(sentences, config.data)
-    if split == "train" and config.training.join_hyphens:
-        rng = np.random.default_rng(stage.seed)
-        sentences = with_joined_hyphens(sentences, config.training.join_hyphens, rng)
     documents = [s.doc_id for s in sentences]
-    tokens = tokenize(backend, sentences, stage.settings)
-    return Examples(tokens, gold, targets, factors, documents)
+    return Examples(tokenized(stage, tokenizer, split), gold, targets, factors, documents)
+
+
+def _values(annotation: Annotation | None) -> Mapping[str, tuple[str, ...]]:
+    return {} if annotation is None else annotation.values
+
+
+def _sentences(stage: Stage, split: str) -> list[Sentence]:
+    """The sentences of a split; what training sees of sentences without codes is with them."""
+    study, data = stage.study, stage.config.data
+    found = study.training_sentences(data) if split == "train" else study.split(split)
+    if not found:
+        raise DataError(f"no sentence in the {split} split; check data.splits and data.train_where")
+    return [*found, *study.unlabelled_sentences()] if split == "train" else found
+
+
+def tokenized(stage: Stage, tokenizer: Any, split: str) -> list[TokenizedSentence]:
+    """The tokens of a split's sentences, as training and development see them.
+
+    Raises:
+        DataError: The split has no sentence.
+    """
+    sentences, join_hyphens = _sentences(stage, split), stage.config.training.join_hyphens
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    if split == "train" and join_hyphens:
+        rng = np.random.default_rng(stage.seed)
+        sentences = with_joined_hyphens(sentences, join_hyphens, rng)
+    return tokenize(backend, sentences, stage.settings)
 
 
 def _with_teacher(stage: Stage, targets: Targets, sentences: Sequence[Sentence]) -> Targets:
@@ -491,7 +528,8 @@ def _with_teacher(stage: Stage, targets: Targets, sentences: Sequence[Sentence])
             f"{stage.folder}: the teacher knows {n_taught:,} of {len(sentences):,} training "
             "sentences; the others are learnt from their labels alone"
         )
-    return taught(targets, found, book, stage.config.training.teacher_share)
+    n_coded = len(sentences) - len(stage.study.unlabelled_sentences())
+    return taught(targets, found, book, stage.config.training.teacher_share, n_coded)
 
 
 def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_train: int) -> None:
@@ -519,6 +557,14 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
             ],
             "prevalence": stage.config.decisions.prevalence,
             "teacher": _teacher_record(stage),
+            "unlabelled": [
+                {
+                    "name": part.corpus.name,
+                    "sentences": len(part.corpus.sentences),
+                    "weight": part.weight,
+                }
+                for part in stage.study.unlabelled
+            ],
             "licence": stage.config.licence,
             "data": stage.study.hashes(),
         },
@@ -607,5 +653,5 @@ def score(stage: Stage) -> None:
         gold=study.gold_of(sentences),
         official=study.official,
     )
-    train = study.training_sentences(stage.config.data)
+    train = study.seen_sentences(stage.config.data)
     score_run(stage.folder, stage.config.evaluation, scored, train, out=stage.folder)

@@ -59,6 +59,10 @@ class NgramModel:
     idf: FloatArray
     heads: LinearHeads
 
+    def logits(self, rows: NgramRows) -> FloatArray:
+        """Logits of sentences, shape (n, logits)."""
+        return self.heads.logits(_matrix(rows, self.idf))
+
 
 class NgramLogits(nn.Module):
     """The linear model as a module of the classifier.
@@ -249,7 +253,7 @@ def out_of_fold_logits(
         train, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         if len(train):
             model = fit_ngrams(rows.take(train), _take(gold, train), book, factors[train])
-            out[held] = model.heads.logits(_matrix(rows.take(held), model.idf))
+            out[held] = model.logits(rows.take(held))
     return out
 
 

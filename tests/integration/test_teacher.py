@@ -9,14 +9,24 @@ import pytest
 from framing.artifacts import BUNDLE, RUN, check_manifest, read_json, write_json
 from framing.cli.main import main
 from framing.config import load_config
+from framing.errors import DataError
 from framing.inference.bundle import load_bundle
+from framing.model.finetune import thin_easy
 from framing.report import load_scores
 from framing.study import load_study
 from framing.teacher import read_probabilities
-from framing.train import Stage, check, examples, find_encoder, load_fast_tokenizer
-from tests.integration.conftest import CONFIG
+from framing.train import (
+    Stage,
+    check,
+    examples,
+    find_encoder,
+    load_fast_tokenizer,
+    prepared_classifier,
+    with_ngrams,
+)
+from tests.integration.conftest import CONFIG, rows, write_csv
 
-STUDENT = CONFIG.replace("name: own", "name: student").replace("epochs: 20", "epochs: 10") + (
+STUDENT = CONFIG.replace("name: own", "name: student").replace("epochs: 20", "epochs: 1") + (
     "  baselines: [majority]\nseeds: [1, 2]\n"
 )
 
@@ -108,6 +118,82 @@ def test_a_file_of_predictions_teaches_what_it_knows(
         train.targets.values, (1 - share) * shares + share * answers.probabilities
     )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def archive(study: Path) -> Path:
+    """Sentences of the same kind, one of them in words that no coded sentence has."""
+    path = study / "archive.csv"
+    found = [r for r in rows(seed=3, n=12) if r["coder"] == "A"]
+    table = [{"id": f"a-{r['id']}", "doc_id": f"a-{r['doc_id']}", "text": r["text"]} for r in found]
+    write_csv(path, [*table, table[0] | {"id": "a-odd", "text": "snow pleases people"}])
+    return path
+
+
+def test_sentences_without_codes_are_learnt_of(
+    study: Path, config: Path, archive: Path, tmp_path: Path
+) -> None:
+    changes = ["data.unlabelled=[{path: archive.csv, weight: 3}]", "encoder.ngrams=true"]
+    changes += ["training.easy_share=0.5", "training.epochs=0.2", "seeds=[1]"]
+    arguments = ["train", str(config), "--runs", str(tmp_path)]
+    for change in changes:
+        arguments += ["--set", change]
+    assert main(arguments) == 0
+    folder = (tmp_path / "student").resolve()
+    record = read_json(folder / RUN.record)
+    assert record["train_sentences"] == 168
+    assert record["unlabelled"] == [{"name": "archive", "sentences": 13, "weight": 3.0}]
+    found = load_scores(folder)
+    assert "And 13 sentences of archive that the teacher labelled" in found.facts["training_data"]
+    # Training sees their texts, so the audit looks among them too.
+    assert found.leakage is not None
+    loaded = load_config(config, changes)
+    data = load_study(loaded)
+    stage = Stage(loaded, data, 1, folder, print)
+    tokenizer = load_fast_tokenizer(find_encoder(loaded.encoder))
+    train = examples(stage, tokenizer, "train")
+    n = len(data.training_sentences(loaded.data))
+    assert train.factors.tolist() == [1] * n + [3] * 13
+    assert not train.gold.coded[n:].any()
+    ids = [s.id for s in data.seen_sentences(loaded.data)]
+    answers = read_probabilities(folder / RUN.teacher, ids, data.book)
+    np.testing.assert_allclose(train.targets.values[n:], answers.probabilities[n:])
+    # The table of n-grams is of coded sentences alone.
+    model = prepared_classifier(stage, tokenizer)
+    assert model.ngrams is not None
+    both = with_ngrams(model.ngrams, train, data.book, n)
+    table = model.ngrams.table.clone()
+    apart = load_config(config, [changes[1]])
+    alone = examples(Stage(apart, load_study(apart), 1, folder, print), tokenizer, "train")
+    before = with_ngrams(model.ngrams, alone, data.book, n)
+    assert (table == model.ngrams.table).all()
+    assert both.ngram_logits is not None
+    assert before.ngram_logits is not None
+    np.testing.assert_array_equal(both.ngram_logits[:n], before.ngram_logits)
+    assert both.ngram_logits.shape == (n + 13, data.book.n_logits)
+    thinned = thin_easy(both, data.book, 0.5, np.random.default_rng(0))
+    assert len(thinned.sentences) < n + 13
+    assert thinned.factors.tolist().count(3) == 13
+
+
+def test_so_many_are_drawn_as_asked_for(config: Path, archive: Path) -> None:
+    five, again = (
+        load_study(load_config(config, ["data.unlabelled=[{path: archive.csv, take: 5}]"]))
+        for _ in range(2)
+    )
+    assert len(five.unlabelled_sentences()) == 5
+    assert five.hashes() == again.hashes()
+    more = load_study(load_config(config, ["data.unlabelled=[{path: archive.csv, take: 50}]"]))
+    assert len(more.unlabelled_sentences()) == 13
+
+
+def test_ids_of_sentences_without_codes_are_their_own(study: Path, config: Path) -> None:
+    (study / "same.csv").write_text("id,text\ns0,the critic says rain\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"data.unlabelled: sentence id 's0' of same stands in cod"):
+        load_study(load_config(config, ["data.unlabelled=[{path: same.csv}]"]))
+    # Codes of three coders are three rows a sentence, and no file without codes.
+    with pytest.raises(DataError, match=r"sentence id 's0' stands twice"):
+        load_study(load_config(config, ["data.unlabelled=[{path: new.csv}]"]))
 
 
 def test_a_teacher_with_another_codebook_is_refused(

@@ -100,12 +100,20 @@ def test_a_file_that_cannot_teach(tmp_path: Path, book: Codebook, text: str, mes
     path = tmp_path / "odd.csv"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
-        check_teacher(path, SENTENCES, book)
+        check_teacher(path, SENTENCES, [], book)
+
+
+def test_sentences_without_codes_need_the_teacher(tmp_path: Path, book: Codebook) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("id,p.topics.prices,p.topics.jobs\ns0,0.5,0\ns2,0,0.5\n")
+    check_teacher(path, SENTENCES[:2], SENTENCES[2:], book)
+    with pytest.raises(DataError, match=r"all 2 sentences of data.unlabelled, found none for 1 of"):
+        check_teacher(path, SENTENCES[:1], SENTENCES[1:], book)
 
 
 def test_no_teacher_there(tmp_path: Path, book: Codebook) -> None:
     with pytest.raises(ConfigError, match=r"training.teacher: expected a run, .*found nothing at"):
-        check_teacher(tmp_path / "large", SENTENCES, book)
+        check_teacher(tmp_path / "large", SENTENCES, [], book)
 
 
 def test_targets_are_mixed_where_the_teacher_knows(tmp_path: Path, book: Codebook) -> None:
@@ -113,11 +121,24 @@ def test_targets_are_mixed_where_the_teacher_knows(tmp_path: Path, book: Codeboo
     half = {"speaker": {"government": 0.25, "opposition": 0.75}}
     path.write_text(json.dumps({"id": "s1", "probabilities": half}) + "\n")
     targets = Targets((ROWS > 0.5).astype(float), np.array([[1.0, 0, 0, 1]] * 3))
-    found = taught(targets, read_probabilities(path, IDS, book), book, 0.8)
+    found = taught(targets, read_probabilities(path, IDS, book), book, 0.8, n_coded=3)
     expected = targets.values.copy()
     expected[1, 8:] = [0.2, 0.6]
     np.testing.assert_allclose(found.values, expected)
-    assert found.weights is targets.weights
+    np.testing.assert_array_equal(found.weights, targets.weights)
+
+
+def test_of_sentences_without_codes_the_teacher_alone_is_learnt(
+    tmp_path: Path, book: Codebook
+) -> None:
+    path = tmp_path / "all.parquet"
+    write_probabilities(path, SENTENCES, ROWS, book)
+    targets = Targets(np.zeros((3, 10)), np.array([[1.0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]]))
+    found = taught(targets, read_probabilities(path, IDS, book), book, 0.5, n_coded=1)
+    np.testing.assert_allclose(found.values, ROWS * [[0.5], [1], [1]], atol=1e-7)
+    # A view of prices counts as much as the teacher thinks that prices are spoken of.
+    expected = [[1, 1, 1, 1], [1, 0.1, 0.8, 1], [1, 0, 1, 1]]
+    np.testing.assert_allclose(found.weights, expected, atol=1e-7)
 
 
 CONFIG = """
@@ -135,6 +156,18 @@ def config(tmp_path: Path, *overrides: str) -> RunConfig:
 def test_the_path_is_beside_the_config(tmp_path: Path) -> None:
     found = config(tmp_path, "training.teacher=runs/large")
     assert found.training.teacher == tmp_path / "runs" / "large"
+
+
+def test_sentences_without_codes_ask_for_a_teacher(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"`data.unlabelled` has no codes to learn from"):
+        config(tmp_path, "data.unlabelled=[{path: more.csv}]")
+    found = config(tmp_path, "data.unlabelled=[{path: more.csv}]", "training.teacher=t.csv")
+    assert found.data.unlabelled[0].path == tmp_path / "more.csv"
+    plain = config(tmp_path, "training.teacher=t.csv")
+    moved = config(tmp_path, "data.unlabelled=[{path: b.csv}]", "training.teacher=t.csv")
+    fewer = config(tmp_path, "data.unlabelled=[{path: b.csv, take: 9}]", "training.teacher=t.csv")
+    assert config_hash(found, "d") == config_hash(moved, "d")
+    assert len({config_hash(c, "d") for c in (plain, moved, fewer)}) == 3
 
 
 def test_without_a_teacher_runs_keep_their_names(tmp_path: Path) -> None:
