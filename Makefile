@@ -39,7 +39,8 @@ demo: $(VENV)/.train
 	@echo "Labelled article: runs/security_talks/article.html"
 
 # Two workers with a thread each finish sooner than one with two; files stay whole for their fixtures.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# In their order: those that train come first, so that none of them is left over at the end.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.dev
 	$(PYTEST)

@@ -190,7 +190,8 @@ class _Frame:
     """
 
     def __init__(self, tokenizer: Tokenizer, pair: bool, max_length: int) -> None:
-        first, text = (tokenizer.encode("a", add_special_tokens=False) for _ in range(2))
+        word = _known_word(tokenizer)
+        first, text = (tokenizer.encode(word, add_special_tokens=False) for _ in range(2))
         count = len(first.ids)
         joined = tokenizer.post_process(first, text) if pair else tokenizer.post_process(first)
         # The first segment comes first; `sequence_ids` of some tokenizers do not tell it.
@@ -228,6 +229,12 @@ class _Frame:
             start = start if text else len(ids) - 1
             types = [0] * start + [1] * (len(ids) - start)
         return TokenizedSentence(tuple(ids), tuple(types))
+
+
+def _known_word(tokenizer: Tokenizer) -> str:
+    """A text that has tokens: without a token for unknown words, not every letter has one."""
+    words = itertools.chain("a", tokenizer.get_vocab())
+    return next(w for w in words if tokenizer.encode(w, add_special_tokens=False).ids)
 
 
 def numbers_segments(tokenizer: Tokenizer) -> bool:

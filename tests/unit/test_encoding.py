@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
-from tokenizers.processors import ByteLevel, RobertaProcessing
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import ByteLevel, RobertaProcessing, TemplateProcessing
 
 from framing import encoding
 from framing.encoding import (
@@ -193,3 +195,15 @@ def test_a_target_must_stand_in_the_sentence(start: str, end: str, message: str)
     sentence = Sentence("1", "He he left.", "d", metadata=place)
     with pytest.raises(DataError, match=f"sentence '1'.*{message}"):
         second_segment(sentence, InputSettings((), 16, mark_target=True))
+
+
+def test_a_tokenizer_that_does_not_know_every_letter() -> None:
+    # What this model has no piece for it leaves out.
+    tokenizer = Tokenizer(BPE({"[SEP]": 0, "x": 1, "y": 2}, []))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(
+        single="$A [SEP]", pair="$A [SEP] $B:1 [SEP]:1", special_tokens=[("[SEP]", 0)]
+    )
+    sentence = Sentence("s", "x y", "d", previous="x")
+    (found,) = tokenize(tokenizer, [sentence], InputSettings(("previous",), 16))
+    assert found == TokenizedSentence((1, 0, 1, 2, 0), (0, 0, 1, 1, 1))
