@@ -18,7 +18,7 @@ import numpy as np
 from framing.arrays import BoolArray, FloatArray
 from framing.artifacts import RUN, atomic_path, printable, read_json, sha256_file
 from framing.codebook import Codebook, Head
-from framing.data.tables import Row, is_saved_dataset, iter_rows
+from framing.data.tables import Row, iter_rows
 from framing.decisions import Decisions, calibrated_probabilities
 from framing.encoding import tokenize
 from framing.errors import ConfigError, DataError, counted
@@ -47,7 +47,7 @@ class Lesson:
 
 def asks_model(source: Path) -> bool:
     """Whether a teacher is a run or bundle, which must be asked, and no file of its answers."""
-    return source.is_dir() and not is_saved_dataset(source)
+    return source.is_dir()
 
 
 def teacher_hash(source: Path) -> str:

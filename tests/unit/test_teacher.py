@@ -10,7 +10,7 @@ import pytest
 
 from framing.codebook import Codebook
 from framing.config import RunConfig, config_hash, load_config
-from framing.errors import ConfigError, DataError
+from framing.errors import ArtifactError, ConfigError, DataError
 from framing.inference.writers import TableShape, json_line, record, write_csv, write_parquet
 from framing.model.dataset import Targets
 from framing.model.processes import wait_for
@@ -114,6 +114,8 @@ def test_sentences_without_codes_need_the_teacher(tmp_path: Path, book: Codebook
 def test_no_teacher_there(tmp_path: Path, book: Codebook) -> None:
     with pytest.raises(ConfigError, match=r"training.teacher: expected a run, .*found nothing at"):
         check_teacher(tmp_path / "large", SENTENCES, [], book)
+    with pytest.raises(ArtifactError, match=str(tmp_path)):
+        check_teacher(tmp_path, SENTENCES, [], book)
 
 
 def test_targets_are_mixed_where_the_teacher_knows(tmp_path: Path, book: Codebook) -> None:
