@@ -28,7 +28,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"data.path={data}",
         f"data.codebook={corpus_folder('security_talks') / CORPUS.codebook}",
         "data.train_where={}",
-        "training.epochs=2",
+        "training.epochs=1.25",
         "training.easy_share=1",
         "training.learning_rate=2e-4",
         "evaluation.resamples=50",
