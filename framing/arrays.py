@@ -71,3 +71,19 @@ def probability_array(predictions: Sequence[Prediction], book: Codebook) -> Floa
         for head in book.heads:
             out[row, head.slice] = prediction.probabilities[head.name]
     return out
+
+
+def row_scaled(table: FloatArray, limit: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A table as int8 and one scale a row.
+
+    Args:
+        table: Shape (rows, width).
+        limit: Largest absolute value of an entry.
+
+    Returns:
+        int8 values of the same shape and float32 scales of shape (rows, 1): their product is the
+        table but for half a step, which is 1/limit of each row's largest entry.
+    """
+    largest = np.abs(table).max(axis=1, keepdims=True)
+    scale = np.where(largest > 0, largest / limit, 1.0).astype(np.float32)
+    return np.rint(table / scale).astype(np.int8), scale

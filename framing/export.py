@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: Largest accepted difference of a logit between the exported graph and the torch model.
 TOLERANCE = 1e-3
-_OPSET = 18
+_OPSET = 20
 
 #: Output of a graph that ends before the linear layer.
 POOLED = "pooled"

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framing.arrays import FloatArray
+from framing.arrays import FloatArray, row_scaled
 from framing.artifacts import atomic_path
 from framing.errors import ArtifactError
 
@@ -254,7 +254,8 @@ def _product(
     out = (node if add is None else add).output[0]
     _quantize_weights(graph, constants[weights], made)
     inputs = [f"{entering}_int8", f"{weights}_int8", f"{entering}_scale", f"{weights}_scale"]
-    inputs += [f"{entering}_zero", f"{weights}_zero"]
+    # Weights are symmetric: no zero point, and none to be multiplied by for each column.
+    inputs += [f"{entering}_zero", ""]
     if add is not None:
         inputs.append(next(name for name in add.input if name in constants))
     if not len(made.apart):
@@ -311,7 +312,6 @@ def _quantize_weights(graph: Any, table: Any, made: Scaling) -> None:
     constants = {
         f"{table.name}_int8": np.ascontiguousarray(values.T),
         f"{table.name}_scale": scale[:, 0],
-        f"{table.name}_zero": np.zeros(len(scale), dtype=np.int8),
     }
     graph.initializer.remove(table)
     _add_constants(graph, constants)
@@ -354,22 +354,6 @@ def _gathers_rows(node: Any) -> bool:
 def _worth_it(table: Any) -> bool:
     rows, width = map(int, table.dims)
     return width > 1 and rows * width >= LEAST_ENTRIES
-
-
-def row_scaled(table: FloatArray, limit: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A table as int8 and one scale a row.
-
-    Args:
-        table: Shape (rows, width).
-        limit: Largest absolute value of an entry.
-
-    Returns:
-        int8 values of the same shape and float32 scales of shape (rows, 1): their product is the
-        table but for half a step, which is 1/limit of each row's largest entry.
-    """
-    largest = np.abs(table).max(axis=1, keepdims=True)
-    scale = np.where(largest > 0, largest / limit, 1.0).astype(np.float32)
-    return np.rint(table / scale).astype(np.int8), scale
 
 
 def _add_constants(graph: Any, constants: Mapping[str, Any]) -> None:

@@ -6,8 +6,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from framing.arrays import row_scaled
 from framing.errors import ArtifactError
-from framing.quantize import Range, float_share, quantize_graph, row_scaled, scaling
+from framing.quantize import Range, float_share, quantize_graph, scaling
 
 WIDE, NARROW, OUT = 64, 16, 4
 
