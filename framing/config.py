@@ -19,6 +19,8 @@ from framing.encoding import CONTEXT_PARTS
 from framing.errors import ConfigError, all_problems, unknown_name
 
 DEFAULT_ENCODER = "default"
+#: Encoders of this package: the default one, trained further (`framing/encoders`).
+OWN_ENCODERS = ("security_talks",)
 BaselineName = Literal["majority", "metadata", "keywords", "tfidf", "frozen_encoder"]
 BASELINES: tuple[BaselineName, ...] = (
     "majority",
@@ -158,7 +160,8 @@ class EncoderConfig(_Section):
     """The pretrained encoder and its input."""
 
     path: str = DEFAULT_ENCODER
-    """"default" (all-MiniLM-L6-v2 from an installed package), a folder, or a Hub name.
+    """"default" (all-MiniLM-L6-v2 from an installed package), "security_talks" (the same, trained
+    further on news about that subject), a folder, or a Hub name.
 
     A folder of that name beside the config goes before the Hub's model.
     """
@@ -517,7 +520,7 @@ def _resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
 def _resolve_encoder(encoder: EncoderConfig, folder: Path) -> EncoderConfig:
     """Take the path for a folder beside the config, unless it can only be a Hub name."""
     path = Path(encoder.path)
-    if encoder.path == DEFAULT_ENCODER or path.is_absolute():
+    if encoder.path in (DEFAULT_ENCODER, *OWN_ENCODERS) or path.is_absolute():
         return encoder
     beside = (folder / path.expanduser()).resolve()
     if encoder.path.startswith((".", "~")) or beside.is_dir():

@@ -171,6 +171,7 @@ def _warnings(record: dict[str, Any], book: Codebook, scored: Scored) -> dict[st
         "warning_language": language_warning(record["encoder"], book),
         "warning_single_sentences": _single_sentences(scored),
         "warning_teacher": _other_splits(record),
+        "warning_encoder": splits_of_encoder(record),
     }
     return {name: text for name, text in known.items() if text}
 
@@ -183,6 +184,17 @@ def _other_splits(record: dict[str, Any]) -> str:
     return (
         "The teacher was trained with other splits: it may have learnt documents of the test "
         "split, and its student's scores may be too high. Train it with the same splits."
+    )
+
+
+def splits_of_encoder(record: dict[str, Any]) -> str:
+    """Whether the encoder has learnt from documents that it is tested on."""
+    if record.get("encoder_splits") in (None, record["data"]["splits"]):
+        return ""
+    return (
+        "The encoder was trained further on training documents of the corpus's own splits, and "
+        "this run has other splits: some documents of its test split are among them, and its "
+        "scores are too high. Leave data.splits out, or set encoder.path to default."
     )
 
 

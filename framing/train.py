@@ -24,6 +24,7 @@ from framing.artifacts import (
     write_text,
 )
 from framing.config import EvaluationConfig, RunConfig, config_hash
+from framing.data.bundled import load_bundled_splits
 from framing.decisions import calibrated_probabilities
 from framing.encoding import InputSettings, TokenizedSentence, numbers_segments, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
@@ -540,6 +541,7 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
             "seed": stage.seed,
             "encoder": encoder.public_name,
             "base_model": encoder.base_model,
+            "encoder_splits": encoder_splits(stage, encoder),
             "training": dataclasses.asdict(outcome),
             "train_sentences": n_train,
             "versions": versions(),
@@ -569,6 +571,17 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
             "data": stage.study.hashes(),
         },
     )
+
+
+def encoder_splits(stage: Stage, encoder: EncoderSource) -> str | None:
+    """Hash of the splits whose training documents the encoder has learnt from already.
+
+    None where it has learnt from no document of this corpus, as far as is known.
+    """
+    corpus = stage.study.corpus
+    if encoder.learnt_from != corpus.name:
+        return None
+    return load_bundled_splits(corpus.name, corpus).hash
 
 
 def _teacher_record(stage: Stage) -> dict[str, Any] | None:

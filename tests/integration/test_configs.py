@@ -61,9 +61,12 @@ def test_the_large_flagship_is_the_flagship_with_another_encoder() -> None:
     small, large = (
         load_config(ROOT / "configs" / f"{name}.yaml") for name in ("security_talks", LARGE)
     )
-    encoder = large.encoder.model_copy(update={"path": "default", "freeze_layers": 2})
-    training = large.training.model_copy(update={"learning_rate": small.training.learning_rate})
-    changed = {"name": small.name, "encoder": encoder, "training": training}
+    own = {"path": small.encoder.path, "freeze_layers": 5, "ngrams": False}
+    encoder = large.encoder.model_copy(update=own)
+    rates = {"learning_rate": small.training.learning_rate, "epochs": small.training.epochs}
+    training = large.training.model_copy(update=rates)
+    data = large.data.model_copy(update={"train_where": small.data.train_where})
+    changed = {"name": small.name, "encoder": encoder, "training": training, "data": data}
     assert large.model_copy(update=changed).model_dump() == small.model_dump()
     assert not large.encoder.allow_download
 

@@ -139,6 +139,7 @@ def test_names_that_may_be_published(encoder_folder: Path, monkeypatch: pytest.M
     monkeypatch.chdir(encoder_folder.parent.parent)
     relative = str(encoder_folder.relative_to(encoder_folder.parent.parent))
     assert names("default") == (DEFAULT_NAME, DEFAULT_NAME)
+    assert names("security_talks") == (f"{DEFAULT_NAME} + security_talks", DEFAULT_NAME)
     assert names("owner/name") == ("owner/name", "owner/name")
     assert "/" in relative
     for folder in (str(encoder_folder), relative):
@@ -315,6 +316,7 @@ def test_default_encoder_is_found_and_checked(monkeypatch: pytest.MonkeyPatch) -
     [
         (DEFAULT_NAME, "en", False),
         (DEFAULT_NAME, "de", True),
+        (f"{DEFAULT_NAME} + security_talks", "de", True),
         ("owner/multilingual", "de", False),
     ],
 )
