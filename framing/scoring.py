@@ -189,12 +189,17 @@ def _other_splits(record: dict[str, Any]) -> str:
 
 def splits_of_encoder(record: dict[str, Any]) -> str:
     """Whether the encoder has learnt from documents that it is tested on."""
-    if record.get("encoder_splits") in (None, record["data"]["splits"]):
+    learnt = record.get("encoder_splits")
+    if learnt in (None, record["data"]["splits"]):
         return ""
+    way = (
+        "Leave data.splits out, or set encoder.path to default."
+        if learnt
+        else ("Set encoder.path to default.")
+    )
     return (
-        "The encoder was trained further on training documents of the corpus's own splits, and "
-        "this run has other splits: some documents of its test split are among them, and its "
-        "scores are too high. Leave data.splits out, or set encoder.path to default."
+        "The encoder was trained further on texts of this corpus, and documents of this run's "
+        f"test split are among them: its scores may be too high. {way}"
     )
 
 

@@ -576,9 +576,11 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
 def encoder_splits(stage: Stage, encoder: EncoderSource) -> str | None:
     """Hash of the splits whose training documents the encoder has learnt from already.
 
-    None where it has learnt from no document of this corpus, as far as is known.
+    "" where it has read documents of all splits, None where of none, as far as is known.
     """
     corpus = stage.study.corpus
+    if corpus.name in encoder.has_read:
+        return ""
     if encoder.learnt_from != corpus.name:
         return None
     return load_bundled_splits(corpus.name, corpus).hash

@@ -346,8 +346,9 @@ def trained(
     sentences = with_joined_hyphens(lesson.sentences, JOINED_HYPHENS, rng)
     tokens = [*reader.read(sentences), *lesson.altered]
     data = tensors(lesson, tokens, reader, task.device)
-    order = list(batches([len(t.ids) for t in tokens], recipe, seed))[: task.most_steps]
-    index = torch.from_numpy(order[0]).to(task.device)
+    rows = list(batches([len(t.ids) for t in tokens], recipe, seed))[: task.most_steps]
+    order = torch.from_numpy(np.stack(rows)).to(task.device)
+    index = order[0].clone()
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -360,11 +361,14 @@ def trained(
         torch.nn.utils.clip_grad_norm_(learning, LARGEST_GRADIENT)
         optimizer.step()
 
-    take = captured(step, optimizer, learning) if task.device.type == "cuda" else step
-    for k, rows in enumerate(order):
-        index.copy_(torch.from_numpy(rows))
+    on_gpu = task.device.type == "cuda"
+    take = captured(step, optimizer, learning) if on_gpu else step
+    for k, batch_rows in enumerate(order):
+        index.copy_(batch_rows)
         set_rates(optimizer, k, len(order))
         take()
+    if on_gpu:
+        torch.cuda.synchronize()
     name, seconds = reader.source.public_name, time.monotonic() - start
     print(f"{name}, seed {seed}: {len(order)} steps, {seconds:.0f} s", flush=True)
     return model

