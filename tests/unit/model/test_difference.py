@@ -66,3 +66,11 @@ def test_encoders_of_this_package(name: str) -> None:
     changed = {key for key in before if not torch.equal(before[key], after[key])}
     assert changed
     assert all(".layer." in key for key in changed)
+
+
+def test_an_encoder_that_was_not_installed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framing.model.encoder._OWN", tmp_path)
+    with pytest.raises(ArtifactError, match="expected an encoder of this package; reinstall"):
+        find_encoder(EncoderConfig(path=OWN_ENCODERS[0]))
