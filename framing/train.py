@@ -23,7 +23,7 @@ from framing.artifacts import (
     write_manifest,
     write_text,
 )
-from framing.config import EvaluationConfig, RunConfig, config_hash
+from framing.config import DataConfig, EvaluationConfig, RunConfig, config_hash
 from framing.data.bundled import load_bundled_splits
 from framing.decisions import calibrated_probabilities
 from framing.encoding import InputSettings, TokenizedSentence, numbers_segments, tokenize
@@ -76,6 +76,7 @@ from framing.teacher import (
 
 if TYPE_CHECKING:
     from framing.codebook import Codebook
+    from framing.data.corpus import Corpus
     from framing.model.classifier import SentenceClassifier
     from framing.model.ngrams import NgramLogits
 
@@ -541,7 +542,7 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
             "seed": stage.seed,
             "encoder": encoder.public_name,
             "base_model": encoder.base_model,
-            "encoder_splits": encoder_splits(stage, encoder),
+            "encoder_splits": encoder_splits(stage.config.data, stage.study.corpus, encoder),
             "training": dataclasses.asdict(outcome),
             "train_sentences": n_train,
             "versions": versions(),
@@ -573,17 +574,22 @@ def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_trai
     )
 
 
-def encoder_splits(stage: Stage, encoder: EncoderSource) -> str | None:
-    """Hash of the splits whose training documents the encoder has learnt from already.
+def encoder_splits(data: DataConfig, corpus: Corpus, encoder: EncoderSource) -> str | None:
+    """Hash of the splits whose training documents an encoder has learnt from already.
 
-    "" where it has read documents of all splits, None where of none, as far as is known.
+    Args:
+        data: Says where the corpus is from; a name alone may be that of anybody's data.
+        corpus: The corpus.
+        encoder: Any encoder.
+
+    Returns:
+        "" where it has read documents of all splits, None where of none, as far as is known.
     """
-    corpus = stage.study.corpus
-    if corpus.name in encoder.has_read:
+    if data.benchmark in encoder.has_read:
         return ""
-    if encoder.learnt_from != corpus.name:
+    if data.corpus is None or data.corpus != encoder.learnt_from:
         return None
-    return load_bundled_splits(corpus.name, corpus).hash
+    return load_bundled_splits(data.corpus, corpus).hash
 
 
 def _teacher_record(stage: Stage) -> dict[str, Any] | None:

@@ -1,38 +1,54 @@
 """The encoder that comes with the package knows documents of its corpus."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from framing.config import load_config
+import pytest
+
+from framing.config import DataConfig, EncoderConfig
+from framing.data.bundled import load_bundled, load_bundled_splits
+from framing.data.corpus import Corpus
 from framing.model.encoder import find_encoder
 from framing.scoring import splits_of_encoder
-from framing.study import load_study
-from framing.train import Stage, encoder_splits
-from tests.conftest import ROOT
+from framing.train import encoder_splits
+
+NAME = "security_talks"
+OWN_DATA = DataConfig(path=Path(NAME), codebook=Path("codebook.yaml"))
 
 
-def test_splits_that_the_encoder_does_not_keep_are_told(tmp_path: Path) -> None:
-    config = load_config(ROOT / "configs" / "security_talks.yaml")
-    study = load_study(config)
-    stage = Stage(config, study, 1, tmp_path, print)
-    plain = config.encoder.model_copy(update={"path": "default"})
-    assert encoder_splits(stage, find_encoder(plain)) is None
-    learnt = encoder_splits(stage, find_encoder(config.encoder))
-    assert learnt == study.splits.hash
-    for splits, told in ((study.splits.hash, False), ("others", True)):
-        found = splits_of_encoder({"encoder_splits": learnt, "data": {"splits": splits}})
-        assert found.startswith("The encoder was trained further on texts of this corpus") == told
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return load_bundled(NAME)
 
 
-def test_benchmarks_that_the_encoder_has_read_are_told(tmp_path: Path) -> None:
-    config = load_config(ROOT / "configs" / "security_talks.yaml")
-    study = load_study(config)
-    own = find_encoder(config.encoder)
-    for name, told in (("unscon", True), ("newsmtsc", True), ("gwsd", False)):
-        other = replace(study, corpus=replace(study.corpus, name=name))
-        learnt = encoder_splits(Stage(config, other, 1, tmp_path, print), own)
-        found = splits_of_encoder({"encoder_splits": learnt, "data": study.hashes()})
-        assert found.endswith("too high. Set encoder.path to default.") == told
+def test_splits_that_the_encoder_does_not_keep_are_told(corpus: Corpus) -> None:
+    bundled = DataConfig(corpus=NAME)
+    plain, own = (find_encoder(EncoderConfig(path=path)) for path in ("default", NAME))
+    assert encoder_splits(bundled, corpus, plain) is None
+    learnt = encoder_splits(bundled, corpus, own)
+    splits = load_bundled_splits(NAME, corpus).hash
+    assert learnt == splits
+    for found, told in ((splits, False), ("others", True)):
+        text = splits_of_encoder({"encoder_splits": learnt, "data": {"splits": found}})
+        assert text.startswith("The encoder was trained further on texts of this corpus") == told
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (DataConfig(benchmark="unscon"), True),
+        (DataConfig(benchmark="newsmtsc"), True),
+        (DataConfig(benchmark="gwsd"), False),
+        (OWN_DATA, False),
+    ],
+)
+def test_benchmarks_that_the_encoder_has_read_are_told(
+    corpus: Corpus, data: DataConfig, told: bool
+) -> None:
+    # Of other sentences than the bundled ones, under the bundled ones' name: nobody else's splits.
+    part = corpus.subset([corpus.sentences[0].id])
+    learnt = encoder_splits(data, part, find_encoder(EncoderConfig(path=NAME)))
+    text = splits_of_encoder({"encoder_splits": learnt, "data": {"splits": "any"}})
+    assert text.endswith("too high. Set encoder.path to default.") == told
 
 
 def test_earlier_records_say_nothing_of_it() -> None:
