@@ -142,18 +142,22 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
         )
     if config.path == DEFAULT_ENCODER:
         return EncoderSource(str(folder), DEFAULT_NAME, None, True)
-    difference = _OWN / config.path / "difference.safetensors"
+    return _trained_further(folder, config.path)
+
+
+def _trained_further(folder: Path, name: str) -> EncoderSource:
+    """An encoder of this package, which bears the name of the bundled corpus it learnt from."""
+    difference = _OWN / name / "difference.safetensors"
     if not difference.is_file():
         raise ArtifactError(f"{difference}: expected an encoder of this package; reinstall framing")
-    # It bears the name of the bundled corpus that it learnt from.
     return EncoderSource(
         str(folder),
-        f"{DEFAULT_NAME} + {config.path}",
+        f"{DEFAULT_NAME} + {name}",
         None,
         True,
         difference=difference,
-        learnt_from=config.path,
-        has_read=_READ[config.path],
+        learnt_from=name,
+        has_read=_READ[name],
     )
 
 
