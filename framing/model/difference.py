@@ -1,8 +1,8 @@
 """Encoders kept as what was learnt beyond another: an eighth of the size of the whole.
 
-A difference is small beside the weights it is added to, so eight bits an entry and a scale a row lose
-little. Singular value decomposition down to rank 64 made a smaller file and lost a third of what
-had been learnt (experiments/007-distilled-encoder).
+A difference is small beside the weights it is added to, so eight bits an entry and a scale a row
+lose little. Singular value decomposition down to rank 64 made a smaller file and lost a third of
+what had been learnt (experiments/007-distilled-encoder).
 """
 
 from __future__ import annotations
