@@ -30,6 +30,7 @@ from framing.export import pad_id
 from framing.inference.batching import batches
 from framing.inference.bundle import (
     GRAPH_OUTPUT,
+    UNFUSED,
     Bundle,
     Parity,
     load_bundle,
@@ -168,7 +169,12 @@ def optimize_graph(path: Path) -> None:
     options.log_severity_level = 3
     with atomic_path(path) as temporary, refusals_told(path):
         options.optimized_model_filepath = str(temporary)
-        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(UNFUSED),
+        )
 
 
 @contextlib.contextmanager
