@@ -180,7 +180,8 @@ class EncoderConfig(_Section):
     freeze_embeddings: bool = False
     """Keep the word embeddings as they are: faster, and less to overfit."""
     freeze_layers: int = Field(default=0, ge=0)
-    """Keep the embeddings and so many of the lowest layers as they are: faster again."""
+    """Keep the embeddings and so many of the lowest layers as they are: faster again, and with
+    all of them the linear layer learns alone."""
     inner_dropout: float | None = Field(default=None, ge=0, lt=1)
     """Of the encoder's dropout modules; None: as it was pretrained. On CPUs 0 saves time."""
     pooling: Literal["mean", "log_mean_exp"] = "mean"

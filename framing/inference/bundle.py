@@ -30,8 +30,8 @@ FORMAT = 1
 GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 #: Name of the graph's output, of shape (n, logits).
 GRAPH_OUTPUT = "logits"
-#: What onnxruntime shall not fuse: the operation that adds and normalises in one takes four times
-#: as long on CPUs as the two that it replaces.
+#: What onnxruntime shall not fuse: the operation that adds and normalises in one takes nearly four
+#: times as long on CPUs as the two that it replaces.
 UNFUSED = ("SkipLayerNormFusion",)
 
 

@@ -49,7 +49,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "metadata": f"Guesses from the sentence's {USUAL_BASIS} alone, without reading it.",
     "keywords": "The codebook's keyword list; what keywords cannot tell is guessed by majority.",
     "tfidf": "TF-IDF of words and word pairs with logistic regression.",
-    "frozen_encoder": "The same encoder without fine-tuning, with logistic regression.",
+    "frozen_encoder": "Logistic regression on the encoder before training.",
 }
 
 _SMOOTHING = 1.0

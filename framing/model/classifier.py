@@ -324,8 +324,9 @@ def freeze_embeddings(model: SentenceClassifier) -> None:
 def freeze_layers(model: SentenceClassifier, count: int) -> None:
     """Train the upper layers alone; nothing is computed back into what lies below them.
 
-    What layers share, such as relative positions, stays as it is too: a change of it would have to
-    be computed back through all of them.
+    With all layers frozen the linear layer learns alone. What layers share, such as relative
+    positions, stays as it is too: a change of it would have to be computed back through all of
+    them.
 
     Raises:
         ConfigError: The encoder has no list of layers, or too few of them.
@@ -335,9 +336,9 @@ def freeze_layers(model: SentenceClassifier, count: int) -> None:
         key=len,
         default=nn.ModuleList(),
     )
-    if count >= len(layers):
+    if count > len(layers):
         raise ConfigError(
-            f"encoder.freeze_layers: expected less than the encoder's {len(layers)} layers, "
+            f"encoder.freeze_layers: expected at most the encoder's {len(layers)} layers, "
             f"found {count}"
         )
     model.encoder.requires_grad_(False)

@@ -272,9 +272,9 @@ def check_shape(config: EncoderConfig, source: EncoderSource, shape: EncoderShap
             f"encoder.path: expected an encoder, found {source.name!r}, a {shape.kind} with a "
             "decoder behind its encoder; choose one such as BERT, RoBERTa or DeBERTa"
         )
-    if config.freeze_layers and config.freeze_layers >= shape.layers:
+    if config.freeze_layers > shape.layers:
         raise ConfigError(
-            f"encoder.freeze_layers: expected less than the {shape.layers} layers that "
+            f"encoder.freeze_layers: expected at most the {shape.layers} layers that "
             f"{source.name!r} has of its own, found {config.freeze_layers}"
         )
     if shape.positions is not None and config.max_length > shape.positions:

@@ -38,7 +38,7 @@ _SUBJECTS = {
     "keywords": "The codebook's keyword list",
     "metadata": "Guessing from outlet or genre without reading the sentence",
     "tfidf": "TF-IDF with logistic regression",
-    "frozen_encoder": "The same encoder without fine-tuning",
+    "frozen_encoder": "A logistic regression on the encoder before training",
     "majority": "Always giving the most frequent answer",
 }
 _EXPECTED = {

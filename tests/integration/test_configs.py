@@ -61,7 +61,7 @@ def test_the_large_flagship_is_the_flagship_with_another_encoder() -> None:
     small, large = (
         load_config(ROOT / "configs" / f"{name}.yaml") for name in ("security_talks", LARGE)
     )
-    own = {"path": small.encoder.path, "freeze_layers": 5, "ngrams": False}
+    own = {"path": small.encoder.path, "freeze_layers": 6, "ngrams": False}
     encoder = large.encoder.model_copy(update=own)
     rates = {"learning_rate": small.training.learning_rate, "epochs": small.training.epochs}
     training = large.training.model_copy(update=rates)

@@ -199,8 +199,8 @@ def test_frozen_layers(model: SentenceClassifier) -> None:
     assert "encoder.embeddings.position_embeddings.weight" in frozen
     assert "encoder.encoder.layer.0.output.dense.weight" in frozen
     assert not any(name.startswith(("encoder.encoder.layer.1", "linear")) for name in frozen)
-    with pytest.raises(ConfigError, match=r"less than the encoder's 2 layers, found 2"):
-        freeze_layers(model, 2)
+    with pytest.raises(ConfigError, match=r"at most the encoder's 2 layers, found 3"):
+        freeze_layers(model, 3)
 
 
 def test_encoder_dropout(model: SentenceClassifier) -> None:

@@ -109,12 +109,24 @@ def test_nothing_is_computed_back_into_frozen_layers(
     assert any(p.grad is not None for p in layers[1].parameters())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_all_layers_frozen_the_linear_layer_learns_alone(
+    folders: dict[str, Path], kind: str, book: Codebook
+) -> None:
+    model = classifier(folders[kind], book)
+    freeze_layers(model, encoder_shape(source(folders[kind])[1]).layers)
+    ids = torch.tensor([[2, 5, 3]])
+    model(ids, torch.ones_like(ids), torch.tensor([[0, 1, 1]])).logits.sum().backward()
+    learnt = {name for name, p in model.named_parameters() if p.grad is not None}
+    assert learnt == {"linear.weight", "linear.bias"}
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "message"),
     [
         ("t5", {}, "expected an encoder, found .*a t5 with a decoder"),
-        ("bert", {"freeze_layers": 2}, "expected less than the 2 layers"),
-        ("albert", {"freeze_layers": 1}, "expected less than the 1 layers"),
+        ("bert", {"freeze_layers": 3}, "expected at most the 2 layers"),
+        ("albert", {"freeze_layers": 2}, "expected at most the 1 layers"),
         ("bert", {"max_length": 65}, "max_length: expected at most 64"),
         ("roberta", {"max_length": 64}, "max_length: expected at most 63"),
         ("mpnet", {"attention": "sdpa", "max_length": 32}, "a mpnet, has no sdpa in transformers"),

@@ -22,7 +22,7 @@ SYSTEMS: dict[str, tuple[schema.SystemKind, str, float]] = {
     "metadata": ("baseline", "Guesses from the sentence's source or genre alone.", 0.31),
     "keywords": ("baseline", "The codebook's keyword list.", 0.52),
     "tfidf": ("baseline", "TF-IDF of words and word pairs with logistic regression.", 0.53),
-    "frozen_encoder": ("baseline", "The same encoder without fine-tuning.", 0.70),
+    "frozen_encoder": ("baseline", "Logistic regression on the encoder before training.", 0.70),
     "model_beside_coders": ("ceiling", "The model in each coder's place.", 0.70),
     "coders": ("ceiling", "Each coder against the gold of the other coders.", 0.94),
 }
