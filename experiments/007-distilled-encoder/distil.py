@@ -1,20 +1,22 @@
-"""Train the default encoder further, as the student of a larger one.
+"""Train the default encoder further, as the student of a larger one, twice, and average the two.
 
     python experiments/007-distilled-encoder/distil.py --teacher FOLDER --root FOLDER --out FILE
         [--seed 1] [--device cuda] [--steps N] [--sentences N]
 
 The teacher is all-mpnet-base-v2; --root holds the folders unscon/ and newsmtsc/ with the files of
 these benchmarks, whose sentences are read without their codes. Of the bundled corpus the training
-split alone is read. Writes what the student's layers learnt beyond the default encoder. --steps and
---sentences bound each training and each kind of sentences, to try whether all of it runs.
+split alone is read. Writes what the students' layers learnt beyond the default encoder, on average.
+--steps and --sentences bound each training and each kind of sentences, to try whether all of it
+runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,17 +68,28 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an encoder is trained; `frozen` of its lowest layers stay as they are."""
+    """How an encoder is trained.
+
+    `frozen` of its lowest layers stay as they are; `layer_decay` is the learning rate of each layer
+    beside that of the layer above it.
+    """
 
     passes: int
     batch_size: int
     learning_rate: float
     frozen: int
     bfloat16: bool
+    layer_decay: float = 1.0
 
 
 TEACHER = Recipe(passes=3, batch_size=32, learning_rate=8e-5, frozen=4, bfloat16=True)
+#: The student of all sentences, and one that no altered ones are shown.
 STUDENT = Recipe(passes=8, batch_size=64, learning_rate=4e-4, frozen=0, bfloat16=False)
+PLAIN_STUDENT = Recipe(
+    passes=10, batch_size=32, learning_rate=3e-4, frozen=0, bfloat16=False, layer_decay=0.9
+)
+#: Of the first student in the average of both.
+STUDENTS_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -282,7 +295,7 @@ def new_optimizer(model: SentenceClassifier, recipe: Recipe) -> torch.optim.Adam
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            factor = 1.0 if name.startswith("encoder.") else HEAD_FACTOR
+            factor = _rate_factor(name, model.config.encoder["num_hidden_layers"], recipe)
             decay = WEIGHT_DECAY if parameter.ndim > 1 else 0.0
             groups.setdefault((recipe.learning_rate * factor, decay), []).append(parameter)
     device = model.device
@@ -291,6 +304,12 @@ def new_optimizer(model: SentenceClassifier, recipe: Recipe) -> torch.optim.Adam
         for (rate, decay), p in groups.items()
     ]
     return torch.optim.AdamW(arguments, fused=True, capturable=device.type == "cuda")
+
+
+def _rate_factor(name: str, layers: int, recipe: Recipe) -> float:
+    # Nothing but layers and what stands behind the encoder is trained.
+    layer = re.search(r"\.layer\.(\d+)\.", name)
+    return HEAD_FACTOR if layer is None else recipe.layer_decay ** (layers - 1 - int(layer[1]))
 
 
 def set_rates(optimizer: torch.optim.Optimizer, step: int, steps: int) -> None:
@@ -450,6 +469,19 @@ def student_lesson(
     return Lesson(sentences, targets, altered=[student.joined(one) for one in made])
 
 
+def without_altered(lesson: Lesson) -> Lesson:
+    """The lesson of the real sentences alone."""
+    n = len(lesson.sentences)
+    targets = Targets(lesson.targets.values[:n], lesson.targets.weights[:n])
+    return Lesson(lesson.sentences, targets)
+
+
+def average(first: Mapping[str, FloatArray], second: Mapping[str, FloatArray]) -> dict[str, Any]:
+    """The mean of two students (Wortsman et al. 2022, "Model soups")."""
+    rest = 1 - STUDENTS_SHARE
+    return {name: STUDENTS_SHARE * first[name] + rest * second[name] for name in first}
+
+
 def difference(model: SentenceClassifier, source: EncoderSource) -> dict[str, FloatArray]:
     """What the encoder's trained parameters are beyond those at the source."""
     before = dict(load_encoder(source, "eager").named_parameters())
@@ -492,9 +524,11 @@ def main() -> None:
     uncoded = some(uncoded_sentences(args.root), args.sentences)
     print(f"{len(coded)} coded sentences, {len(uncoded)} uncoded", flush=True)
     lesson = student_lesson(coded, uncoded, task, args.seed)
-    model = trained(task.student, lesson, STUDENT, task, args.seed)
+    recipes = ((STUDENT, lesson), (PLAIN_STUDENT, without_altered(lesson)))
+    models = [trained(task.student, what, how, task, args.seed) for how, what in recipes]
+    learnt = average(*(difference(model, task.student.source) for model in models))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_difference(args.out, difference(model, task.student.source), DEFAULT_NAME)
+    write_difference(args.out, learnt, DEFAULT_NAME)
 
 
 if __name__ == "__main__":
