@@ -140,7 +140,7 @@ def score_run(
 
 def _systems(folder: Path, bundle: Bundle, scored: Scored) -> list[System]:
     predictions = Labeller(bundle).label(scored.sentences)
-    systems = [System("model", "model", "The fine-tuned model.", predictions)]
+    systems = [System("model", "model", "The trained model.", predictions)]
     baselines = folder / RUN.baselines
     inputs = Inputs(scored.sentences, bundle.codebook, embedder(baselines, bundle))
     for name, found in predict_baselines(baselines, inputs).items():

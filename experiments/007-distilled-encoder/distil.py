@@ -476,7 +476,9 @@ def without_altered(lesson: Lesson) -> Lesson:
     return Lesson(lesson.sentences, targets)
 
 
-def average(first: Mapping[str, FloatArray], second: Mapping[str, FloatArray]) -> dict[str, Any]:
+def average(
+    first: Mapping[str, FloatArray], second: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
     """The mean of two students (Wortsman et al. 2022, "Model soups")."""
     rest = 1 - STUDENTS_SHARE
     return {name: STUDENTS_SHARE * first[name] + rest * second[name] for name in first}
