@@ -47,7 +47,15 @@ from framing.records import Prediction
 from framing.report import write_report
 from framing.scoring import Scored
 from framing.study import Study, load_study
-from framing.train import Say, Stage, check, hide_loading_bars, run_digest, train_model
+from framing.train import (
+    Say,
+    Stage,
+    check,
+    ensure_checkpoint,
+    hide_loading_bars,
+    label_with_checkpoint,
+    run_digest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,9 +369,10 @@ def _out_of_fold(
         material.say(f"{done}: finished already")
         predictions = read_predictions(done)
     else:
-        train_model(Stage(config, study, material.seed, training, material.say))
-        predictions = Labeller(load_bundle(training)).label(sentences)
+        stage = Stage(config, study, material.seed, training, material.say)
+        ensure_checkpoint(stage)
+        predictions = label_with_checkpoint(stage, sentences)
         write_predictions(done, predictions)
-    # A checkpoint and a bundle of 90 MB each have done their work.
+    # A checkpoint of 90 MB has done its work.
     shutil.rmtree(training, ignore_errors=True)
     return predictions

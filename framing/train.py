@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framing.arrays import LabelArray, gold_array, label_array
+from framing.arrays import FloatArray, LabelArray, gold_array, label_array
 from framing.artifacts import (
     BASELINE,
     BUNDLE,
@@ -25,7 +25,7 @@ from framing.artifacts import (
 )
 from framing.config import DataConfig, EvaluationConfig, RunConfig, config_hash
 from framing.data.bundled import load_bundled_splits
-from framing.decisions import calibrated_probabilities
+from framing.decisions import Decisions, calibrated_probabilities, to_predictions
 from framing.encoding import InputSettings, TokenizedSentence, numbers_segments, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
 from framing.evaluation.seeds import summarise_seeds, write_seed_summary
@@ -59,7 +59,7 @@ from framing.model.finetune import (
 )
 from framing.model.processes import is_main_process, part_company, process_count, wait_for
 from framing.provenance import commit, machine, versions
-from framing.records import Annotation, Sentence
+from framing.records import Annotation, Prediction, Sentence
 from framing.report import load_scores, render_seed_summary
 from framing.scoring import Scored, embedder, score_run
 from framing.study import Study, load_study
@@ -301,7 +301,9 @@ def _check_coded(study: Study, sentences: Sequence[Sentence]) -> None:
 def train_once(stage: Stage) -> None:
     """Run all stages of one run; each finished stage is kept if a later one is interrupted."""
     folder, say = stage.folder, stage.say
-    train_model(stage)
+    ensure_checkpoint(stage)
+    say(f"{folder}: calibration, thresholds and bundle")
+    make_bundle(stage)
     say(f"{folder}: baselines")
     make_baselines(stage)
     say(f"{folder}: predictions, scores and report")
@@ -309,13 +311,6 @@ def train_once(stage: Stage) -> None:
     shutil.rmtree(folder / RUN.trainer, ignore_errors=True)
     write_manifest(folder, RUN.manifest, leave_out=(RUN.evaluations,))
     say(f"{folder / RUN.report_html}: the report")
-
-
-def train_model(stage: Stage) -> None:
-    """Fine-tune and write the bundle, without baselines and scores."""
-    ensure_checkpoint(stage)
-    stage.say(f"{stage.folder}: calibration, thresholds and bundle")
-    make_bundle(stage)
 
 
 def ensure_checkpoint(stage: Stage) -> None:
@@ -500,13 +495,19 @@ def tokenized(stage: Stage, tokenizer: Any, split: str) -> list[TokenizedSentenc
         DataError: The split has no sentence.
     """
     sentences, join_hyphens = _sentences(stage, split), stage.config.training.join_hyphens
-    backend = tokenizer.backend_tokenizer
-    backend.no_padding()
-    backend.no_truncation()
     if split == "train" and join_hyphens:
         rng = np.random.default_rng(stage.seed)
         sentences = with_joined_hyphens(sentences, join_hyphens, rng)
-    return tokenize(backend, sentences, stage.settings)
+    return _tokens(tokenizer, sentences, stage.settings)
+
+
+def _tokens(
+    tokenizer: Any, sentences: Sequence[Sentence], settings: InputSettings
+) -> list[TokenizedSentence]:
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    return tokenize(backend, sentences, settings)
 
 
 def _with_teacher(stage: Stage, targets: Targets, sentences: Sequence[Sentence]) -> Targets:
@@ -604,8 +605,26 @@ def _teacher_record(stage: Stage) -> dict[str, Any] | None:
     }
 
 
-def make_bundle(stage: Stage) -> None:
-    """Fit decisions on the development split and write the bundle."""
+@dataclass(frozen=True)
+class _Fitted:
+    """A finished fine-tuning with its decisions.
+
+    Attributes:
+        model: The classifier.
+        tokenizer: Of its encoder.
+        dev: The development split.
+        logits: Of the model for it, shape (n, logits).
+        decisions: Fitted on it.
+    """
+
+    model: SentenceClassifier
+    tokenizer: Any
+    dev: Examples
+    logits: FloatArray
+    decisions: Decisions
+
+
+def _fitted(stage: Stage) -> _Fitted:
     from transformers import PreTrainedTokenizerFast
 
     from framing.model.classifier import load_classifier
@@ -615,19 +634,44 @@ def make_bundle(stage: Stage) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint, local_files_only=True)
     dev = examples(stage, tokenizer, "dev")
     logits = model_logits(model, dev.sentences, pad_id(tokenizer))
-    book = stage.study.book
-    decisions = fit_decisions(logits, dev.gold, book, stage.config.decisions.prevalence)
-    probabilities = calibrated_probabilities(logits, book, decisions)
+    prevalence = stage.config.decisions.prevalence
+    decisions = fit_decisions(logits, dev.gold, stage.study.book, prevalence)
+    return _Fitted(model, tokenizer, dev, logits, decisions)
+
+
+def make_bundle(stage: Stage) -> None:
+    """Fit decisions on the development split and write the bundle."""
+    fitted, book = _fitted(stage), stage.study.book
+    dev, decisions = fitted.dev, fitted.decisions
+    probabilities = calibrated_probabilities(fitted.logits, book, decisions)
     write_bundle(
         stage.folder / RUN.bundle,
-        model=model,
-        tokenizer=tokenizer,
+        model=fitted.model,
+        tokenizer=fitted.tokenizer,
         book=book,
         decisions=decisions,
         settings=stage.settings,
         run=stage.folder.name,
         development=development_outcomes(dev.gold, probabilities, dev.documents, book, decisions),
     )
+
+
+def label_with_checkpoint(stage: Stage, sentences: Sequence[Sentence]) -> list[Prediction]:
+    """Label sentences with a fine-tuned model that needs no bundle.
+
+    Args:
+        stage: Of the run, fine-tuned.
+        sentences: What is to be labelled.
+
+    Returns:
+        One prediction a sentence, in the order given; the run stands where bundles have their hash.
+    """
+    fitted, book = _fitted(stage), stage.study.book
+    tokens = _tokens(fitted.tokenizer, sentences, stage.settings)
+    logits = model_logits(fitted.model, tokens, pad_id(fitted.tokenizer))
+    probabilities = calibrated_probabilities(logits, book, fitted.decisions)
+    ids = [sentence.id for sentence in sentences]
+    return to_predictions(ids, probabilities, book, fitted.decisions, stage.folder.name)
 
 
 def make_baselines(stage: Stage) -> None:

@@ -68,7 +68,7 @@ encoder:
   max_length: 24
   context: []
 training:
-  epochs: 20
+  epochs: 8
   batch_size: 8
   learning_rate: 5.0e-3
   head_factor: 1

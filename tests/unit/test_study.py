@@ -63,31 +63,31 @@ def test_factors(study: Study, config: RunConfig) -> None:
 
 def own_sentences(folder: Path, prefix: str = "own") -> Path:
     path = folder / "own.csv"
-    rows = ["id,doc_id,text,frames,holder"]
-    rows += [f"{prefix}{k},doc{k // 2},He said so {k}.,,russia" for k in range(6)]
+    rows = ["id,doc_id,text,topics,speaker"]
+    rows += [f"{prefix}{k},doc{k // 2},He said so {k}.,,government" for k in range(6)]
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
 
 
 def with_added(folder: Path, text: str) -> Study:
-    path = folder / "run.yaml"
-    path.write_text(f"name: a\ndata: {{corpus: security_talks, add: [{text}]}}", encoding="utf-8")
-    return load_study(load_config(path))
+    rows = [f"s{k},d{k},It costs {k}.,,A,prices" for k in range(6)]
+    return small_study(folder, "{}", rows, f", add: [{text}]")
 
 
-def test_added_sentences_are_trained_on_and_in_no_split(tmp_path: Path, study: Study) -> None:
+def test_added_sentences_are_trained_on_and_in_no_split(tmp_path: Path) -> None:
     own_sentences(tmp_path)
+    without = with_added(tmp_path, "")
     found = with_added(tmp_path, "{path: own.csv, weight: 3}")
     config = load_config(tmp_path / "run.yaml")
     sentences = found.training_sentences(config.data)
     assert [s.id for s in sentences[-6:]] == [f"own{k}" for k in range(6)]
     assert found.training_factors(sentences, config.data)[-7:].tolist() == [1, 3, 3, 3, 3, 3, 3]
-    assert found.gold_of(sentences[-1:])[0].values["holder"] == ("russia",)
+    assert found.gold_of(sentences[-1:])[0].values["speaker"] == ("government",)
     values, weights = found.soft_labels_of(sentences[-1:])
     assert values.sum() == 1
     assert weights[0, 0] == 1
     assert not any(s.id.startswith("own") for n in found.splits.documents for s in found.split(n))
-    assert found.hash != study.hash
+    assert found.hash != without.hash
 
 
 def test_only_the_documents_listed_are_added(tmp_path: Path) -> None:
