@@ -54,10 +54,30 @@ def quantize_graph(source: Path, target: Path, examples: Iterable[Feeds]) -> Non
     import onnx
 
     model = onnx.load(str(source))
+    approximate_gelu(model)
     quantize_products(model, activation_ranges(model, examples))
     quantize_tables(model)
     with atomic_path(target) as temporary:
         onnx.save(model, str(temporary))
+
+
+def approximate_gelu(model: Any) -> None:
+    """Let the activation function GELU be computed by a hyperbolic tangent, in place.
+
+    That differs from the exact function by less than 0.0005, a fraction of a step of the integers
+    that it becomes, and takes two thirds of the time (Hendrycks and Gimpel 2016, "Gaussian Error
+    Linear Units", section 2).
+
+    Args:
+        model: An `onnx.ModelProto`.
+    """
+    from onnx import helper
+
+    for node in model.graph.node:
+        # The contributed operator of the same name has no such attribute.
+        if node.op_type == "Gelu" and node.domain in {"", "ai.onnx"}:
+            del node.attribute[:]
+            node.attribute.append(helper.make_attribute("approximate", "tanh"))
 
 
 @dataclass(frozen=True)

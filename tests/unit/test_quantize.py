@@ -4,11 +4,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from framing.arrays import row_scaled
 from framing.errors import ArtifactError
-from framing.quantize import Range, float_share, quantize_graph, scaling
+from framing.quantize import Range, approximate_gelu, float_share, quantize_graph, scaling
 
 WIDE, NARROW, OUT = 64, 16, 4
 
@@ -182,3 +183,24 @@ def test_a_graph_without_products_is_refused(tmp_path: Path) -> None:
     nodes = [helper.make_node("Add", ["a", "b"], ["out0"])]
     with pytest.raises(ArtifactError, match=r"no matrix product.*--precision float32"):
         both(tmp_path, nodes, {}, 1)
+
+
+def test_gelu_is_approximated(tmp_path: Path) -> None:
+    values = np.linspace(-6, 6, 2001, dtype=np.float32)
+    node = helper.make_node("Gelu", ["values"], ["out"])
+    graph = helper.make_graph(
+        [node],
+        "graph",
+        [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["n"])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    exact = run_model(model, values)
+    approximate_gelu(model)
+    found = run_model(model, values)
+    assert 1e-5 < np.abs(found - exact).max() < 5e-4
+
+
+def run_model(model: ModelProto, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, {"values": values})[0]
