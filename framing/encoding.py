@@ -233,8 +233,12 @@ class _Frame:
 
 def _known_word(tokenizer: Tokenizer) -> str:
     """A text that has tokens: without a token for unknown words, not every letter has one."""
-    words = itertools.chain("a", tokenizer.get_vocab())
-    return next(w for w in words if tokenizer.encode(w, add_special_tokens=False).ids)
+
+    def known(word: str) -> bool:
+        return bool(tokenizer.encode(word, add_special_tokens=False).ids)
+
+    # Only few tokenizers have to be asked for all their words, which takes a while.
+    return "a" if known("a") else next(word for word in tokenizer.get_vocab() if known(word))
 
 
 def numbers_segments(tokenizer: Tokenizer) -> bool:

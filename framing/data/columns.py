@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from framing.codebook import Codebook, Variable
 from framing.errors import ConfigError, DataError, all_problems, unknown_name
 
@@ -188,6 +186,9 @@ def read_column_fields(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: The file cannot be read or holds no mapping.
     """
+    # Here, since most labelling needs no mapping.
+    import yaml
+
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

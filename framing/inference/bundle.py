@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framing.artifacts import BUNDLE, RUN, check_manifest, read_json
-from framing.codebook import Codebook, parse_codebook
+from framing.codebook import Codebook
 from framing.decisions import Decisions
 from framing.encoding import InputSettings, load_tokenizer
 from framing.errors import ArtifactError
@@ -257,8 +257,10 @@ def _settings(folder: Path) -> BundleSettings:
 
 def _codebook(folder: Path, settings: BundleSettings) -> Codebook:
     where = folder / BUNDLE.codebook
-    # read_json says it better than YAML when the file is not JSON at all.
-    codebook = parse_codebook(json.dumps(read_json(where)), str(where))
+    try:
+        codebook = Codebook.from_dict(read_json(where))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{where}: not a codebook: {error!r}") from None
     if codebook.hash != settings.codebook_hash:
         raise ArtifactError(
             f"{where}: expected the codebook {settings.codebook_hash[:12]}... named in "

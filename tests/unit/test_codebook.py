@@ -27,6 +27,7 @@ def test_round_trip_keeps_content_and_hash(book: Codebook) -> None:
     again = parse_codebook(json.dumps(book.to_dict()))
     assert again == book
     assert again.hash == book.hash
+    assert Codebook.from_dict(json.loads(json.dumps(book.to_dict()))) == book
 
 
 def test_hash_ignores_layout_but_not_order(book: Codebook) -> None:

@@ -693,7 +693,7 @@ def test_no_model(tmp_path: Path, article: Path, capsys: pytest.CaptureFixture[s
 def test_heavy_packages_stay_out(measured: Path, archive: Path, tmp_path: Path) -> None:
     heavy = (
         "torch transformers datasets evaluate sklearn scipy pandas pyarrow matplotlib jinja2 "
-        "pydantic ray"
+        "pydantic ray yaml"
     )
     code = (
         "import sys; from framing.cli.main import main; status = main(sys.argv[2:]); "

@@ -93,6 +93,9 @@ def test_a_codebook_of_another_run(copy: Path, book: Codebook) -> None:
     other = json.dumps(book.to_dict() | {"version": 3})
     with pytest.raises(ArtifactError, match=r"expected the codebook .* named in bundle.json"):
         load_bundle(_altered(copy, BUNDLE.codebook, other))
+    for text in ('{"name": "a"}', '{"name": "a", "variables": ["b"]}', "[]"):
+        with pytest.raises(ArtifactError, match=r"codebook.json: (not a codebook|expected)"):
+            load_bundle(_altered(copy, BUNDLE.codebook, text))
 
 
 def test_decisions_of_another_length(copy: Path) -> None:
