@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast light check bench clean
+.PHONY: help demo test test-fast light check bench docs clean
 
 help:
 	@echo "make demo       set up, train on the bundled corpus, write the report, label an article"
@@ -13,6 +13,7 @@ help:
 	@echo "make light      label without torch: a plain install into a new environment"
 	@echo "make check      formatting, lint, types, import directions"
 	@echo "make bench      speed, memory and start of inference beside other libraries (20 minutes)"
+	@echo "make docs       these documents and the Python interface as a site: build/docs/index.html"
 	@echo "make clean      remove what the above made, but for runs/"
 
 $(BIN)/python:
@@ -66,5 +67,14 @@ bench: $(VENV)/.bench
 	$(BIN)/framing export runs/security_talks --out runs/security_talks-int8 --overwrite
 	$(BIN)/python experiments/006-inference-speed/bench.py runs/security_talks runs/security_talks-int8
 
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[docs]'
+	@touch $@
+
+# A link that leads nowhere is an error.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . build/docs
+	@echo "The site: build/docs/index.html"
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf $(VENV) build/docs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -181,7 +181,7 @@ def binary_calibration_error(
 ) -> FloatArray:
     """Expected calibration error of each label's probability.
 
-    ECE = sum over bins of (n_b / n) |mean probability - share of gold instances|, with bins of
+    ECE = sum over bins of (n_b / n) ``|mean probability - share of gold instances|``, with bins of
     equal width (Naeini et al. 2015; Guo et al. 2017, "On Calibration of Modern Neural
     Networks"), here of the probability that the label is present.
 
