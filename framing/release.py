@@ -16,9 +16,10 @@ from framing.arrays import BoolArray, FloatArray
 from framing.artifacts import BUNDLE, RUN, atomic_path, read_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.config import load_config
+from framing.data.problems import BadRow
 from framing.decisions import Decisions, calibrated_probabilities, margins, to_predictions
-from framing.encoding import TokenizedSentence, pad
-from framing.errors import ArtifactError, OutputError
+from framing.encoding import TokenizedSentence, pad, tokenize
+from framing.errors import ArtifactError, DataError, OutputError, counted
 from framing.evaluation.units import (
     MultiUnits,
     SingleUnits,
@@ -40,11 +41,12 @@ from framing.inference.bundle import (
 from framing.inference.development import development_outcomes, save_outcomes
 from framing.inference.labeller import run_graph
 from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
+from framing.inference.sources import InputFile, SourceSettings, read_inputs
 from framing.metrics import count, f1, macro
 from framing.metrics.counts import Counts
 from framing.model.finetune import Examples, model_logits
 from framing.quantize import Feeds, float_share, quantize_graph
-from framing.records import Annotation
+from framing.records import Annotation, Sentence
 from framing.study import load_study
 from framing.train import Stage, examples, hide_loading_bars, tokenized
 
@@ -54,6 +56,12 @@ MOST_LOST = 0.5
 #: Training sentences that fix the scales of activations, and the tokens of a batch of them.
 CALIBRATION_SENTENCES = 512
 CALIBRATION_TOKENS = 1024
+#: Sentences of an archive that are labelled for the screen, and so many are read at most.
+ARCHIVE_SENTENCES, ARCHIVE_READ = 5_000, 200_000
+#: Fewer say little of an archive.
+LEAST_ARCHIVE = 100
+#: Parts of an archive, each scored by a screen that learnt from the others.
+ARCHIVE_FOLDS = 5
 #: Share of weights that stay float32 in an int8 bundle, above which it is told.
 FLOAT_SHARE_TOLD = 0.1
 
@@ -96,7 +104,13 @@ class _Made:
     logits: FloatArray
 
 
-def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Parity:
+def release(
+    run: Path,
+    out: Path,
+    precision: Precision,
+    say: Say = print,
+    archive: Archive | None = None,
+) -> Parity:
     """Write a bundle and measure on the development split what it loses against the torch model.
 
     Args:
@@ -104,6 +118,8 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
         out: The bundle's folder; replaced if it exists, and only when all has gone well.
         precision: Of the weights.
         say: Receives one line for each step.
+        archive: Files like those to be labelled, from which the screen learns what it may dismiss;
+            they need no codes.
 
     Returns:
         The parity, as it stands in the bundle.
@@ -111,10 +127,11 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
     Raises:
         ArtifactError: The run is unfinished, its data have changed, or the bundle would lose more
             than `MOST_LOST` points of macro-F1.
-        DataError: The run's data are not there any more.
+        DataError: The run's data are not there any more, or the archive holds too little.
     """
     hide_loading_bars()
     bundle = load_bundle(run)
+    drawn = [] if archive is None else archive.for_bundle(bundle).sample(say)
     stage = _stage(run, say)
     say(f"{run}: development split, torch model")
     development = _development(stage)
@@ -136,7 +153,7 @@ def release(run: Path, out: Path, precision: Precision, say: Say = print) -> Par
         logits = label(development.examples.sentences)
         parity = measure_parity(development, logits, bundle.codebook, bundle.decisions)
         check_lost(parity, precision)
-        _add_development(_Made(stage, bundle, development, temporary, label, logits))
+        _add_development(_Made(stage, bundle, development, temporary, label, logits), drawn)
         settings = dataclasses.replace(bundle.settings, precision=precision, parity=parity)
         write_text(temporary / BUNDLE.settings, settings.to_json())
         write_manifest(temporary, BUNDLE.manifest)
@@ -175,6 +192,59 @@ def optimize_graph(path: Path) -> None:
             providers=["CPUExecutionProvider"],
             disabled_optimizers=list(UNFUSED),
         )
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Files like those to be labelled.
+
+    Attributes:
+        files: From `framing.inference.sources.find_inputs`.
+        settings: How they are read.
+    """
+
+    files: Sequence[InputFile]
+    settings: SourceSettings
+
+    def for_bundle(self, bundle: Bundle) -> Archive:
+        """The same, read as a bundle needs it."""
+        mark = bundle.settings.mark_target
+        return Archive(self.files, dataclasses.replace(self.settings, mark_target=mark))
+
+    def sample(self, say: Say) -> list[Sentence]:
+        """Draw sentences, each with the same chance.
+
+        Vitter 1985, "Random Sampling with a Reservoir", algorithm R.
+
+        Args:
+            say: Is told how many.
+
+        Raises:
+            DataError: There are fewer than `LEAST_ARCHIVE`.
+        """
+        rng = np.random.default_rng(0)
+        drawn: list[Sentence] = []
+        number = bad = 0
+        for item in read_inputs(self.files, self.settings):
+            if isinstance(item, BadRow):
+                bad += 1
+                continue
+            for sentence in (item,) if isinstance(item, Sentence) else item.sentences:
+                full = number >= ARCHIVE_SENTENCES
+                place = int(rng.integers(number + 1)) if full else number
+                if place < ARCHIVE_SENTENCES:
+                    drawn[place : place + 1] = [sentence]
+                number += 1
+            if number >= ARCHIVE_READ:
+                break
+        unread = f" and {counted(bad, 'row')} that cannot be read" if bad else ""
+        if number < LEAST_ARCHIVE:
+            raise DataError(
+                f"archive: expected at least {LEAST_ARCHIVE} sentences, found {number}{unread}; "
+                "name more files, or leave it out"
+            )
+        say(f"archive: drew {len(drawn):,} of {number:,} sentences{unread}")
+        return drawn
 
 
 @contextlib.contextmanager
@@ -310,7 +380,7 @@ def check_lost(parity: Parity, precision: Precision) -> None:
     )
 
 
-def _add_development(made: _Made) -> None:
+def _add_development(made: _Made, archive: Sequence[Sentence]) -> None:
     """Write what this bundle's model decides on the development split, and a screen."""
     book, decisions, dev = made.bundle.codebook, made.bundle.decisions, made.development.examples
     probabilities = calibrated_probabilities(made.logits, book, decisions)
@@ -318,7 +388,7 @@ def _add_development(made: _Made) -> None:
     labelled: BoolArray = np.any(outcomes.labelled, axis=1)
     if _can_screen(labelled, made.stage.say):
         made.stage.say(f"{made.stage.folder}: screen")
-        screen = fit_screen(made)
+        screen = fit_screen(made, archive)
         scores = screen.scores(dev.sentences)
         screen = dataclasses.replace(
             screen,
@@ -341,21 +411,78 @@ def _can_screen(labelled: BoolArray, say: Say) -> bool:
     return False
 
 
-def fit_screen(made: _Made) -> Screen:
-    """Let a linear model imitate the bundle's on the training split; its limits are still empty.
+@dataclass(frozen=True)
+class _Answered:
+    """Sentences and what the bundle's model says of them.
+
+    Attributes:
+        sentences: Tokenized.
+        margins: Of the labels of all multi_label variables, shape (n, labels).
+    """
+
+    sentences: Sequence[TokenizedSentence]
+    margins: FloatArray
+
+    def part(self, rows: BoolArray) -> _Answered:
+        """Those of some rows."""
+        return _Answered(
+            [self.sentences[k] for k in np.flatnonzero(rows).tolist()], self.margins[rows]
+        )
+
+
+def _answered(made: _Made, sentences: Sequence[TokenizedSentence]) -> _Answered:
+    wanted = made.bundle.codebook.multi_label_logits
+    if not sentences:
+        return _Answered([], np.empty((0, len(wanted))))
+    return _Answered(sentences, margins(made.run(sentences), made.bundle.decisions, wanted))
+
+
+def fit_screen(made: _Made, archive: Sequence[Sentence]) -> Screen:
+    """Let a linear model imitate the bundle's; its limits on development sentences are still empty.
 
     What it learns are margins: the screen takes the largest of all labels, and raw logits are not
     alike from label to label.
+
+    Args:
+        made: The bundle; the screen learns from its training split.
+        archive: Learnt from, too. Their scores, by which a limit is chosen, are of screens that
+            did not learn from the same document.
     """
+    train = _answered(made, tokenized(made.stage, _tokenizer(made.stage), "train"))
+    if not archive:
+        return _imitation(made, train)
+    bundle = made.bundle
+    tokens = tokenize(bundle.tokenizer, archive, bundle.input_settings)
+    # Archives repeat themselves; what was learnt is not to be shown on the same sentence.
+    documents = {t: s.doc_id for t, s in zip(reversed(tokens), reversed(archive), strict=True)}
+    answered = _answered(made, list(documents))
+    names = sorted(set(documents.values()))
+    order = np.random.default_rng(0).permutation(len(names))
+    dealt = {name: order[k] % ARCHIVE_FOLDS for k, name in enumerate(names)}
+    folds = np.array([dealt[name] for name in documents.values()])
+    scores = np.zeros(len(folds))
+    for fold in range(ARCHIVE_FOLDS):
+        inside = folds == fold
+        scores[inside] = _imitation(made, train, answered.part(~inside)).scores(
+            answered.part(inside).sentences
+        )
+    found = (answered.margins >= 0).any(axis=1)
+    return dataclasses.replace(
+        _imitation(made, train, answered),
+        archive_labelled=np.sort(scores[found]),
+        archive_others=np.sort(scores[~found]),
+    )
+
+
+def _imitation(made: _Made, *answered: _Answered) -> Screen:
+    """A screen that imitates these answers, without limits."""
     from framing.model.ngrams import NgramLogits, imitate_logits, ngram_rows
 
-    stage, wanted = made.stage, made.bundle.codebook.multi_label_logits
-    tokenizer = _tokenizer(stage)
-    train = tokenized(stage, tokenizer, "train")
-    special = sorted(tokenizer.all_special_ids)
-    pair = bool(stage.settings.context)
-    rows = ngram_rows(NgramLogits(len(wanted), special, pair), train)
-    model = imitate_logits(rows, margins(made.run(train), made.bundle.decisions, wanted))
+    special = sorted(_tokenizer(made.stage).all_special_ids)
+    pair = bool(made.stage.settings.context)
+    module = NgramLogits(len(made.bundle.codebook.multi_label_logits), special, pair)
+    rows = ngram_rows(module, [sentence for part in answered for sentence in part.sentences])
+    model = imitate_logits(rows, np.concatenate([part.margins for part in answered]))
     nothing: FloatArray = np.empty(0)
     return Screen(
         idf=model.idf,

@@ -4,8 +4,9 @@
         [--largest 100000] [--out results.json]
 
 RUN is a trained run, BUNDLE what `framing export` made of it. Every system labels the same
-sentences in a process of its own, one after the other, so that memory and start can be told apart.
-All times are of this machine and of this minute: only ratios within one results file mean anything.
+sentences in a process of its own, one after the other, so that memory and start can be told apart,
+in several rounds. All times are of this machine and of their minute: what counts are ratios within
+a round, of which the median is given, with the lowest and the highest.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,30 @@ def work(args: argparse.Namespace) -> None:
 # What follows runs in the main process.
 
 
+def measure_all(names: Sequence[str], args: argparse.Namespace, rows: Path) -> dict[str, Any]:
+    """Run every system once a round, and put the rounds together."""
+    rounds = [{name: measure(name, args, rows) for name in names} for _ in range(args.rounds)]
+    out = {}
+    for name in names:
+        found = [measured[name] for measured in rounds]
+        rates = [f["per_second"] for f in found]
+        out[name] = found[0] | {
+            "seconds": [f["seconds"] for f in found],
+            "rates": rates,
+            "per_second": round(statistics.median(rates), 1),
+            "open_seconds": round(statistics.median(f["open_seconds"] for f in found), 2),
+            "peak_mb": max(f["peak_mb"] for f in found),
+        }
+    return out
+
+
+def add_ratios(found: dict[str, Any], reference: dict[str, Any]) -> None:
+    """Say how many times as many sentences a second a system labels, round by round."""
+    ratios = [a / b for a, b in zip(found["rates"], reference["rates"], strict=True)]
+    found["ratio"] = round(statistics.median(ratios), 2)
+    found["ratio_range"] = f"{min(ratios):.2f} to {max(ratios):.2f}"
+
+
 def measure(name: str, args: argparse.Namespace, rows: Path) -> dict[str, Any]:
     """Run one system in a process of its own."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -285,19 +310,20 @@ def agreement(first: Sequence[Any], second: Sequence[Any]) -> float:
     return float(np.mean([a == b for a, b in zip(first, second, strict=True)]))
 
 
-def start_seconds(command: Sequence[str], repeats: int = 7) -> float:
-    """Median seconds of a process from its start to its end.
+def start_seconds(commands: Mapping[str, Sequence[str]], repeats: int = 9) -> dict[str, float]:
+    """Median seconds of processes from their start to their end, by turns.
 
     Where Python is told to keep no compiled modules, every start would compile them again. Here, as
     on most machines, they are kept: by a start before those that count.
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    times = []
+    times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(repeats + 1):
-        start = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True, env=environment)
-        times.append(time.perf_counter() - start)
-    return round(statistics.median(times[1:]), 3)
+        for name, command in commands.items():
+            start = time.perf_counter()
+            subprocess.run(command, capture_output=True, check=True, env=environment)
+            times[name].append(time.perf_counter() - start)
+    return {name: round(statistics.median(found[1:]), 3) for name, found in times.items()}
 
 
 BARE = """
@@ -350,7 +376,7 @@ def compare_sentences(results: dict[str, Any], gold: Sequence[Any]) -> None:
     reference = results[REFERENCE]
     for name, found in results.items():
         if name != REFERENCE:
-            found["ratio"] = round(found["per_second"] / reference["per_second"], 2)
+            add_ratios(found, reference)
         # The heads of others are not trained.
         if not name.startswith(("framing", "onnx", "pipeline")):
             continue
@@ -370,9 +396,8 @@ def compare_streams(streamed: dict[str, Any]) -> None:
     screened["recall_of_full_model"] = round(
         sum(a and b for a, b in zip(kept, wanted, strict=True)) / max(sum(wanted), 1), 4
     )
-    rate = streamed[f"{REFERENCE}, stream"]["per_second"]
     for found in streamed.values():
-        found["ratio"] = round(found["per_second"] / rate, 2)
+        add_ratios(found, streamed[f"{REFERENCE}, stream"])
 
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:
@@ -384,19 +409,19 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         plain = write_rows(Path(temporary) / "rows.jsonl", rows)
         mixed = write_rows(Path(temporary) / "stream.jsonl", stream)
-        results = {name: measure(name, args, plain) for name in SYSTEMS}
-        streamed = {name: measure(name, args, mixed) for name in STREAM_SYSTEMS}
+        results = measure_all(list(SYSTEMS), args, plain)
+        streamed = measure_all(list(STREAM_SYSTEMS), args, mixed)
     compare_sentences(results, gold)
     compare_streams(streamed)
     for found in (*results.values(), *streamed.values()):
         found.pop("labels", None)
     article = str(ARTICLE)
-    start = {
-        "framing predict, int8": start_seconds(
-            [FRAMING, "predict", "--model", args.bundle, article]
-        ),
-        "bare script": start_seconds([sys.executable, "-c", BARE, args.bundle, article]),
-    }
+    start = start_seconds(
+        {
+            "framing predict, int8": [FRAMING, "predict", "--model", args.bundle, article],
+            "bare script": [sys.executable, "-c", BARE, args.bundle, article],
+        }
+    )
     print(f"start: {start}", flush=True)
     return {
         "machine": machine(),
@@ -413,18 +438,27 @@ def table(results: dict[str, Any]) -> str:
     """The results for people."""
     machine = results["machine"]
     out = ["# Results", "", f"Written by bench.py. Machine: {machine}.", ""]
-    columns = ("per_second", "ratio", "macro_f1_frames", "agreement", "peak_mb", "open_seconds")
+    columns = [
+        "per_second",
+        "ratio",
+        "ratio_range",
+        "macro_f1_frames",
+        "agreement",
+        "peak_mb",
+        "open_seconds",
+    ]
     out += [f"| system | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
     for name, found in results["sentences"].items():
         cells = [str(found.get(column, "")) for column in columns]
         out.append(f"| {name} | {' | '.join(cells)} |")
     stream = results["stream"]
     out += ["", f"Stream of {stream['sentences']} sentences, {stream['framed']:.0%} framed:", ""]
-    out += ["| system | per_second | ratio | recall_of_full_model |", "| --- | --- | --- | --- |"]
+    columns = ["per_second", "ratio", "ratio_range", "recall_of_full_model"]
+    out += [f"| system | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
     for name, found in stream["systems"].items():
-        cells = [str(found.get(c, "")) for c in ("per_second", "ratio", "recall_of_full_model")]
+        cells = [str(found.get(column, "")) for column in columns]
         out.append(f"| {name} | {' | '.join(cells)} |")
-    out += ["", "Start to end of a process that labels an article, seconds (median of 7):", ""]
+    out += ["", "Start to end of a process that labels an article, seconds (median of 9):", ""]
     out += [f"- {name}: {seconds}" for name, seconds in results["start_seconds"].items()]
     out += ["", "Growth, one sentence over and over (what is measured is all but the model):", ""]
     out += ["| sentences | seconds | peak_mb |", "| --- | --- | --- |"]
@@ -441,7 +475,8 @@ def main() -> None:
     parser.add_argument("--stream-sentences", type=int, default=4000)
     parser.add_argument("--stream", type=Path, help="JSON lines with text: what has no frames")
     parser.add_argument("--largest", type=int, default=100_000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2, help="in one process")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     for hidden in ("--worker", "--rows", "--result"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framing.artifacts import BUNDLE, RUN, refuse_existing
-from framing.errors import ArtifactError, DependencyError, OutputError
+from framing.cli.reading import add_reading, column_fields
+from framing.errors import ArtifactError, DataError, DependencyError, OutputError
 
 if TYPE_CHECKING:
     from framing.inference.bundle import Parity
+    from framing.release import Archive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the weights (default: int8)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
+    group = parser.add_argument_group("screen")
+    group.add_argument(
+        "--archive",
+        nargs="+",
+        default=[],
+        metavar="INPUT",
+        help="files like those to be labelled, as `framing predict` reads them, without codes: the "
+        "screen learns from some of their sentences, and dismisses more of the others",
+    )
+    add_reading(group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,11 +56,32 @@ def run(args: argparse.Namespace) -> int:
             f"export needs the package {error.name!r}; "
             "install the extra: pip install 'framing[train]'"
         ) from None
-    parity = release(run_folder, out, args.precision)
+    parity = release(run_folder, out, args.precision, archive=_archive(args))
     _print_parity(parity)
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     print(f"{out}: the bundle, {size:.0f} MB; label with: framing predict --model {out} INPUT")
     return 0
+
+
+def _archive(args: argparse.Namespace) -> Archive | None:
+    """The files from which the screen shall learn.
+
+    Raises:
+        DataError: One cannot be found, or it is said how they are read where there are none.
+    """
+    if not args.archive:
+        if args.plain or args.segment or args.text_column or args.column:
+            raise DataError(
+                "--plain, --segment, --text-column and --column say how --archive is read; name "
+                "its files, or leave them out"
+            )
+        return None
+    from framing.data.columns import ColumnMapping
+    from framing.inference.sources import SourceSettings, find_inputs
+    from framing.release import Archive
+
+    columns = ColumnMapping.from_dict(column_fields(args.column, args.text_column))
+    return Archive(find_inputs(args.archive), SourceSettings(args.plain, args.segment, columns))
 
 
 def _check_replaceable(out: Path, overwrite: bool) -> None:

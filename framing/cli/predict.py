@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from framing.artifacts import printable, refuse_existing, writing
+from framing.artifacts import refuse_existing, writing
+from framing.cli.reading import add_reading, column_fields
 from framing.errors import ConfigError, DataError, OutputError, counted
 from framing.inference.writers import FORMATS, Format, format_of
 
@@ -81,23 +82,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_reading(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--plain", action="store_true", help="keep everything: an article is its whole text"
-    )
-    group.add_argument(
-        "--segment", action="store_true", help="rows of a table are articles, not sentences"
-    )
-    group.add_argument(
-        "--text-column", metavar="NAME", help="column with the text (default: text or sentence)"
-    )
-    group.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="FIELD=NAME",
-        help="column of another field: id, doc_id, position, previous, target, title, ...; "
-        "ignore=NAME, also several times, leaves a column unread",
-    )
+    add_reading(group)
     group.add_argument(
         "--stdin-format",
         choices=_STDIN_FORMATS,
@@ -347,30 +332,10 @@ def _source_settings(args: argparse.Namespace) -> SourceSettings:
     from framing.data.columns import ColumnMapping
     from framing.inference.sources import SourceSettings
 
-    columns = _column_fields(args.column, args.text_column)
+    columns = column_fields(args.column, args.text_column)
     return SourceSettings(
         args.plain, args.segment, ColumnMapping.from_dict(columns), args.stdin_format, args.strict
     )
-
-
-def _column_fields(given: Sequence[str], text_column: str | None) -> dict[str, Any]:
-    """Field -> column; `ignore` may be given several times."""
-    columns: dict[str, Any] = {}
-    ignored = []
-    for text in [*given, *([f"text={text_column}"] if text_column else [])]:
-        name, equals, column = text.partition("=")
-        if not (name and equals and column):
-            raise DataError(f"--column: expected FIELD=NAME, found {text!r}")
-        if printable(text) != text:
-            raise DataError(f"--column: expected a name in UTF-8, found {printable(column)}")
-        if name == "ignore":
-            ignored.append(column)
-        elif columns.setdefault(name, column) != column:
-            raise DataError(
-                f"--column: expected one column for {name}, found {columns[name]} and {column}; "
-                "name one"
-            )
-    return columns | ({"ignore": ignored} if ignored else {})
 
 
 def _finish_joined(job: Job, plan: Plan, labeller: Labeller, ending: _Ending) -> bool:

@@ -2,16 +2,16 @@
 
 Frames are rare in large archives, and most sentences are far from any. The screen scores token
 n-grams (the same as `framing.model.ngrams`) a hundred times faster than the encoder runs. It
-imitates on the training split how far the full model's calibrated logits lie above the thresholds
-of their labels (`framing.decisions.margins`), so that labels can be compared; how low a score may
-be and still not be dismissed is read off the development split, where the full model's labels are
-known.
+imitates how far the full model's calibrated logits lie above the thresholds of their labels
+(`framing.decisions.margins`), so that labels can be compared: on the training split and, where some
+were given, on sentences of an archive like those to be labelled. How low a score may be and still
+not be dismissed is read off the development split, where the full model's labels are known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ _BATCH = 256
 #: How far a score may be off: screens are kept in float32, and sums depend on the batch.
 _ROUNDING = 1e-5
 _ARRAYS = ("idf", "weights", "bias", "special", "pair", "labelled", "others", "probabilities")
+_OF_ARCHIVE = ("archive_labelled", "archive_others")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class Screen:
         labelled: Scores of development sentences that the full model labels, rising.
         others: Scores of those that it does not, rising.
         probabilities: What the full model says of the latter on average, shape (logits,).
+        archive_labelled: As `labelled`, of an archive's sentences, by screens that learnt from
+            its other documents; empty where there was no archive.
+        archive_others: As `others`, likewise.
     """
 
     idf: FloatArray
@@ -60,6 +64,8 @@ class Screen:
     labelled: FloatArray
     others: FloatArray
     probabilities: FloatArray
+    archive_labelled: FloatArray = field(default_factory=lambda: np.empty(0))
+    archive_others: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def scores(self, tokens: Sequence[TokenizedSentence]) -> FloatArray:
         """The largest of the labels' margins for each sentence, shape (n,)."""
@@ -82,12 +88,15 @@ class Screen:
         """The score below which sentences are dismissed.
 
         Args:
-            recall: Share of the development sentences labelled by the full model that must not
-                be dismissed, in (0, 1].
+            recall: Share of the development sentences labelled by the full model, and of those of
+                the archive, that must not be dismissed, in (0, 1].
         """
-        lost = int(np.floor((1 - recall) * len(self.labelled) + 1e-9))
+        limits: list[float] = []
+        for scores in (self.labelled, self.archive_labelled):
+            lost = int(np.floor((1 - recall) * len(scores) + 1e-9))
+            limits += scores[lost : lost + 1].tolist()
         # A sentence that scores just this must not be lost for a last digit.
-        return float(self.labelled[lost]) - _ROUNDING
+        return min(limits) - _ROUNDING
 
     def kept(self, tokens: Sequence[TokenizedSentence], recall: float) -> BoolArray:
         """Which sentences are not dismissed, shape (n,)."""
@@ -96,16 +105,27 @@ class Screen:
 
     def share_kept(self, recall: float) -> float:
         """Share of the development sentences without labels that are not dismissed."""
-        return float((self.others >= self.limit(recall)).mean()) if len(self.others) else 0.0
+        return _share(self.others, self.limit(recall))
 
     def promise(self, recall: float) -> str:
         """What a recall means on the development split, in a sentence for people."""
-        n = len(self.labelled)
-        kept = int((self.labelled >= self.limit(recall)).sum())
-        return (
-            f"screen: of the development sentences it keeps {kept} of the {n} that the model "
-            f"labels, and {self.share_kept(recall):.0%} of the others"
+        limit = self.limit(recall)
+        text = (
+            f"screen: of the development sentences it keeps {(self.labelled >= limit).sum()} of "
+            f"the {len(self.labelled)} that the model labels, and {self.share_kept(recall):.0%} "
+            "of the others"
         )
+        if not len(self.archive_others):
+            return text
+        return (
+            f"{text}; of the archive's, "
+            f"{(self.archive_labelled >= limit).sum()} of {len(self.archive_labelled)} and "
+            f"{_share(self.archive_others, limit):.0%}"
+        )
+
+
+def _share(scores: FloatArray, limit: float) -> float:
+    return float((scores >= limit).mean()) if len(scores) else 0.0
 
 
 def ngram_buckets(
@@ -138,7 +158,8 @@ def ngram_buckets(
 
 def save_screen(path: Path, screen: Screen) -> None:
     """Write a screen atomically."""
-    arrays: dict[str, Any] = {name: np.asarray(getattr(screen, name)) for name in _ARRAYS}
+    names = (*_ARRAYS, *_OF_ARCHIVE)
+    arrays: dict[str, Any] = {name: np.asarray(getattr(screen, name)) for name in names}
     # Half the size; a screen's scores need no more than seven digits.
     small = {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in arrays.items()}
     save_arrays(path, small)
@@ -150,7 +171,7 @@ def load_screen(path: Path) -> Screen:
     Raises:
         ArtifactError: The file is no screen.
     """
-    arrays = load_arrays(path, _ARRAYS, "a screen")
+    arrays = load_arrays(path, _ARRAYS, "a screen", optional=_OF_ARCHIVE)
     pair = bool(arrays.pop("pair"))
     special = arrays.pop("special").astype(np.int64)
     floats = {name: array.astype(np.float64) for name, array in arrays.items()}

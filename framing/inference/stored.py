@@ -22,13 +22,16 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez_compressed(file, **contents)
 
 
-def load_arrays(path: Path, names: Sequence[str], what: str) -> dict[str, NDArray[Any]]:
+def load_arrays(
+    path: Path, names: Sequence[str], what: str, optional: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
     """Read what `save_arrays` wrote.
 
     Args:
         path: The file.
         names: Of the arrays that must be in it.
         what: Of what they are, for messages.
+        optional: Of those that files of earlier versions lack; empty where they are missing.
 
     Returns:
         Just these arrays.
@@ -41,7 +44,9 @@ def load_arrays(path: Path, names: Sequence[str], what: str) -> dict[str, NDArra
     if zipfile.is_zipfile(path):
         try:
             with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in names}
+                found = {name: file[name] for name in names}
+                rest = {name: file[name] for name in optional if name in file}
+                return found | dict.fromkeys(optional, np.empty(0)) | rest
         except KeyError as error:
             problem = str(error.args[0])
         except (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error):

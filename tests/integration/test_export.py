@@ -216,3 +216,49 @@ def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_screen_needs_a_share(bundle: Path) -> None:
     with pytest.raises(DataError, match="between"):
         framing.load(bundle, screen=0.1)
+
+
+def write_archive(path: Path, count: int) -> Path:
+    words = ("prices", "inflation", "jobs", "football")
+    rows = [
+        {"text": f"the minister says {words[k % 4]} hurts people {k}", "doc_id": f"d{k // 4}"}
+        for k in range(count)
+    ]
+    # Said once more, and not to be counted again.
+    rows.append(dict(rows[0]))
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"text": ""}]))
+    return path
+
+
+def test_a_screen_learns_from_an_archive(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release, "LEAST_LABELLED", 5)
+    out, archive = tmp_path / "bundle", write_archive(tmp_path / "archive.jsonl", 120)
+    run = str(study / "runs" / "own")
+    assert main(["export", run, "--out", str(out), "--archive", str(archive)]) == 0
+    said = capsys.readouterr().out
+    assert "archive: drew 121 of 121 sentences and 1 row that cannot be read" in said
+    screen = load_bundle(out).screen
+    assert screen is not None
+    n = len(screen.archive_labelled) + len(screen.archive_others)
+    # Unknown words are all the same to the tiny tokenizer, and so are sentences that differ in one.
+    assert 4 <= n <= 120
+    assert len(screen.archive_labelled) > 0
+    assert main(["predict", "--model", str(out), "--screen", "0.9", str(archive)]) == 0
+    assert "of the others; of the archive's, " in capsys.readouterr().err
+
+
+def test_an_archive_must_hold_enough(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, archive = tmp_path / "bundle", write_archive(tmp_path / "archive.jsonl", 20)
+    command = ["export", str(study / "runs" / "own"), "--out", str(out)]
+    for options, message in (
+        (["--archive", str(archive)], "expected at least 100 sentences, found 21 and 1 row that"),
+        (["--archive", str(tmp_path / "none.csv")], "no such file"),
+        (["--text-column", "body"], "say how --archive is read; name its files, or leave them"),
+    ):
+        assert main([*command, *options]) == 2
+        assert message in capsys.readouterr().err
+        assert not out.exists()

@@ -85,6 +85,33 @@ def test_limits_follow_the_recall() -> None:
     )
 
 
+def test_an_archive_lowers_the_limit() -> None:
+    # Of 101 development sentences one may be lost, of the archive's ten none.
+    archive = replace(
+        screen(),
+        archive_labelled=np.linspace(-0.8, 1, 10),
+        archive_others=np.array([-1.0, -0.7, 0.1, 0.2]),
+    )
+    assert screen().limit(0.99) == pytest.approx(-0.485, abs=1e-4)
+    assert archive.limit(0.99) == pytest.approx(-0.8, abs=1e-4)
+    assert replace(archive, archive_labelled=np.ones(3)).limit(0.99) == screen().limit(0.99)
+    assert archive.promise(0.99) == (
+        "screen: of the development sentences it keeps 101 of the 101 that the model labels, and "
+        "50% of the others; of the archive's, 10 of 10 and 75%"
+    )
+
+
+def test_screens_of_before_know_no_archive(tmp_path: Path) -> None:
+    path = tmp_path / "screen.npz"
+    save_screen(path, screen())
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file if not name.startswith("archive")}
+    np.savez_compressed(path, **arrays)
+    found = load_screen(path)
+    assert found.archive_labelled.size == found.archive_others.size == 0
+    assert found.limit(0.9) == pytest.approx(screen().limit(0.9), abs=1e-6)
+
+
 def test_a_screen_is_read_as_it_was_written(tmp_path: Path) -> None:
     save_screen(tmp_path / "screen.npz", screen())
     found = load_screen(tmp_path / "screen.npz")
