@@ -453,7 +453,8 @@ def fit_screen(made: _Made, archive: Sequence[Sentence]) -> Screen:
         return _imitation(made, train)
     bundle = made.bundle
     tokens = tokenize(bundle.tokenizer, archive, bundle.input_settings)
-    # Archives repeat themselves; what was learnt is not to be shown on the same sentence.
+    # Archives repeat themselves; what was learnt is not to be judged by the same sentence, which
+    # belongs to the document where it stood first.
     documents = {t: s.doc_id for t, s in zip(reversed(tokens), reversed(archive), strict=True)}
     answered = _answered(made, list(documents))
     names = sorted(set(documents.values()))

@@ -108,7 +108,7 @@ class Screen:
         return _share(self.others, self.limit(recall))
 
     def promise(self, recall: float) -> str:
-        """What a recall means on the development split, in a sentence for people."""
+        """What a recall means on the development split and an archive, in a sentence for people."""
         limit = self.limit(recall)
         text = (
             f"screen: of the development sentences it keeps {(self.labelled >= limit).sum()} of "
