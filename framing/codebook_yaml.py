@@ -24,18 +24,7 @@ _LABEL_KEYS = ("id", "name", "definition", "proposition", "include", "exclude", 
 
 
 def read_codebook(text: str, where: str) -> Codebook:
-    """Check the text of a codebook and build it.
-
-    Args:
-        text: YAML.
-        where: File name for messages.
-
-    Returns:
-        The codebook.
-
-    Raises:
-        CodebookError: With every mistake found, each with its line.
-    """
+    """What `framing.codebook.parse_codebook` does, which takes and raises the same."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
