@@ -237,7 +237,7 @@ class Archive:
                 number += 1
             if number >= ARCHIVE_READ:
                 break
-        unread = f" and {counted(bad, 'row')} that cannot be read" if bad else ""
+        unread = f" ({counted(bad, 'row')} could not be read)" if bad else ""
         if number < LEAST_ARCHIVE:
             raise DataError(
                 f"archive: expected at least {LEAST_ARCHIVE} sentences, found {number}{unread}; "

@@ -22,12 +22,13 @@ from framing.decisions import margins
 from framing.encoding import TokenizedSentence, tokenize
 from framing.inference.bundle import load_bundle
 from framing.inference.labeller import Labeller
-from framing.inference.screen import Screen
+from framing.inference.screen import IntArray, Screen
 from framing.model.ngrams import NgramLogits, imitate_logits, ngram_rows
 from framing.records import Sentence
 from framing.study import load_study
 
 FOLDS = 5
+NOTHING: FloatArray = np.empty(0)
 Tokens = Sequence[TokenizedSentence]
 
 
@@ -51,22 +52,15 @@ class Fitter:
     def fit(self, tokens: Tokens, wanted: FloatArray) -> Screen:
         """A screen without limits."""
         found = imitate_logits(ngram_rows(self.module, tokens), wanted)
-        nothing: FloatArray = np.empty(0)
-        old = self.stored
-        heads = found.heads
+        heads, old = found.heads, self.stored
         return Screen(
-            found.idf, heads.weights, heads.bias, old.special, old.pair, nothing, nothing, nothing
+            found.idf, heads.weights, heads.bias, old.special, old.pair, NOTHING, NOTHING, NOTHING
         )
 
 
-def limit(scores: FloatArray, recall: float) -> float:
-    """The score below which a share of 1 - recall lies."""
-    return float(np.sort(scores)[int(np.floor((1 - recall) * len(scores) + 1e-9))]) - 1e-5
-
-
-def tell(name: str, scores: FloatArray, labelled: BoolArray, least: float) -> None:
+def tell(name: str, scores: FloatArray, labelled: BoolArray, limit: float) -> None:
     """Print recall and what is kept."""
-    kept = scores >= least
+    kept = scores >= limit
     print(
         f"{name}: {kept[labelled].sum()} of {labelled.sum()} ({kept[labelled].mean():.3f}), of the "
         f"others {kept[~labelled].mean():.3f}",
@@ -96,33 +90,77 @@ def main() -> None:
     dev, dev_margins = found["dev"]
     dev_labelled = (dev_margins >= 0).any(axis=1)
     tokens, answers = fitter.answers(archive)
-    labelled = (answers >= 0).any(axis=1)
-    usual = limit(base.scores(dev)[dev_labelled], recall)
+    own = base.scores(dev)[dev_labelled]
     for name, (these, m) in (*found.items(), ("archive", (tokens, answers))):
-        tell(f"{name}, screen of today", base.scores(these), (m >= 0).any(axis=1), usual)
-    # Halves of the archive's documents.
+        tell(
+            f"{name}, screen of today", base.scores(these), (m >= 0).any(axis=1), least(own, recall)
+        )
     names = np.random.default_rng(args.seed).permutation(sorted({s.doc_id for s in archive}))
     place = {name: k for k, name in enumerate(names)}
     order = np.array([place[s.doc_id] for s in archive])
-    first = order < len(names) // 2
+    compare(
+        fitter,
+        train=(train, wanted),
+        dev=(dev, dev_labelled),
+        archive=(tokens, answers),
+        order=order,
+        recall=recall,
+    )
+
+
+def least(scores: FloatArray, recall: float, archive: FloatArray = NOTHING) -> float:
+    """The limit of a screen that gives labelled sentences these scores."""
+    screen = Screen(
+        NOTHING,
+        NOTHING,
+        NOTHING,
+        NOTHING,
+        True,
+        np.sort(scores),
+        NOTHING,
+        NOTHING,
+        np.sort(archive),
+    )
+    return screen.limit(recall)
+
+
+def compare(
+    fitter: Fitter,
+    *,
+    train: tuple[Tokens, FloatArray],
+    dev: tuple[Tokens, BoolArray],
+    archive: tuple[Tokens, FloatArray],
+    order: IntArray,
+    recall: float,
+) -> None:
+    """Learn from the first half of an archive's documents, and score the second."""
+    tokens, answers = archive
+    labelled = (answers >= 0).any(axis=1)
+    first = order < (order.max() + 1) // 2
     a, b = np.flatnonzero(first), np.flatnonzero(~first)
     half = [tokens[k] for k in b]
-    scores = base.scores([tokens[k] for k in a])
-    tell("not learnt, limit of development", base.scores(half), labelled[b], usual)
-    least = limit(scores[labelled[a]], recall)
-    tell("not learnt, limit of the archive", base.scores(half), labelled[b], least)
+
+    def learnt(rows: IntArray) -> Screen:
+        return fitter.fit(
+            [*train[0], *(tokens[k] for k in rows)], np.concatenate([train[1], answers[rows]])
+        )
+
+    base, screen, scores = learnt(a[:0]), learnt(a), np.zeros(len(a))
     for fold in range(FOLDS):
         inside = order[a] % FOLDS == fold
-        rest = a[~inside]
-        screen = fitter.fit(
-            [*train, *(tokens[k] for k in rest)], np.concatenate([wanted, answers[rest]])
-        )
-        scores[inside] = screen.scores([tokens[k] for k in a[inside]])
-    screen = fitter.fit([*train, *(tokens[k] for k in a)], np.concatenate([wanted, answers[a]]))
-    own = limit(screen.scores(dev)[dev_labelled], recall)
-    tell("learnt, limit of development", screen.scores(half), labelled[b], own)
-    least = min(own, limit(scores[labelled[a]], recall))
-    tell("learnt, both limits", screen.scores(half), labelled[b], least)
+        scores[inside] = learnt(a[~inside]).scores([tokens[k] for k in a[inside]])
+    before = base.scores([tokens[k] for k in a])[labelled[a]]
+    for name, found, limit in (
+        ("not learnt, limit of development", base, least(base.scores(dev[0])[dev[1]], recall)),
+        ("not learnt, limit of the archive", base, least(before, recall)),
+        ("learnt, limit of development", screen, least(screen.scores(dev[0])[dev[1]], recall)),
+        (
+            "learnt, both limits",
+            screen,
+            least(screen.scores(dev[0])[dev[1]], recall, scores[labelled[a]]),
+        ),
+    ):
+        tell(name, found.scores(half), labelled[b], limit)
 
 
 if __name__ == "__main__":

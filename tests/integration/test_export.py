@@ -238,7 +238,7 @@ def test_a_screen_learns_from_an_archive(
     run = str(study / "runs" / "own")
     assert main(["export", run, "--out", str(out), "--archive", str(archive)]) == 0
     said = capsys.readouterr().out
-    assert "archive: drew 121 of 121 sentences and 1 row that cannot be read" in said
+    assert "archive: drew 121 of 121 sentences (1 row could not be read)" in said
     screen = load_bundle(out).screen
     assert screen is not None
     n = len(screen.archive_labelled) + len(screen.archive_others)
@@ -255,7 +255,10 @@ def test_an_archive_must_hold_enough(
     out, archive = tmp_path / "bundle", write_archive(tmp_path / "archive.jsonl", 20)
     command = ["export", str(study / "runs" / "own"), "--out", str(out)]
     for options, message in (
-        (["--archive", str(archive)], "expected at least 100 sentences, found 21 and 1 row that"),
+        (
+            ["--archive", str(archive)],
+            "expected at least 100 sentences, found 21 (1 row could not be read); name",
+        ),
         (["--archive", str(tmp_path / "none.csv")], "no such file"),
         (["--text-column", "body"], "say how --archive is read; name its files, or leave them"),
     ):
