@@ -65,7 +65,10 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
 bench: $(VENV)/.bench
 	$(BIN)/framing train configs/security_talks.yaml
 	$(BIN)/framing export runs/security_talks --out runs/security_talks-int8 --overwrite
-	$(BIN)/python experiments/006-inference-speed/bench.py runs/security_talks runs/security_talks-int8
+	$(BIN)/framing train configs/security_talks_small.yaml
+	$(BIN)/framing export runs/security_talks_small --out runs/security_talks_small-int8 --overwrite
+	$(BIN)/python experiments/006-inference-speed/bench.py runs/security_talks \
+	  runs/security_talks-int8 --small runs/security_talks_small-int8
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e '.[docs]'

@@ -20,7 +20,7 @@ from framing.errors import ConfigError, all_problems, unknown_name
 
 DEFAULT_ENCODER = "default"
 #: Encoders of this package: the default one, trained further (`framing/encoders`).
-OWN_ENCODERS = ("security_talks",)
+OWN_ENCODERS = ("security_talks", "security_talks_small")
 BaselineName = Literal["majority", "metadata", "keywords", "tfidf", "frozen_encoder"]
 BASELINES: tuple[BaselineName, ...] = (
     "majority",
@@ -161,7 +161,8 @@ class EncoderConfig(_Section):
 
     path: str = DEFAULT_ENCODER
     """"default" (all-MiniLM-L6-v2 from an installed package), "security_talks" (the same, trained
-    further on news about that subject), a folder, or a Hub name.
+    further on news about that subject), "security_talks_small" (half of that one's layers), a
+    folder, or a Hub name.
 
     A folder of that name beside the config goes before the Hub's model.
     """
@@ -171,8 +172,15 @@ class EncoderConfig(_Section):
     """Whether a Hub model may be fetched; otherwise it must be in the local cache."""
     context: tuple[ContextPart, ...] = ("previous",)
     """What goes before the sentence as first segment: any of target, title, previous."""
+    context_layers: int | None = Field(default=None, ge=1)
+    """Layers that the context passes through: in those above, the sentence's own tokens look at it,
+    but are all that is computed, which nearly halves a layer's time. Needs `log_mean_exp`; None: as
+    many as the encoder was taught with, or all that matter.
+    """
     mark_target: bool = False
     """Mark the target's mention in the sentence where `target_start` and `target_end` tell it."""
+    layers: tuple[int, ...] = ()
+    """Keep these of the encoder's layers, counted from 0, such as [0, 2, 5]; empty: all."""
     max_length: int = Field(default=128, ge=8)
     """Tokens of a sequence, special tokens included."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -205,6 +213,10 @@ class EncoderConfig(_Section):
             raise ValueError(f"`context` names a part twice; known parts: {CONTEXT_PARTS}")
         if self.ngrams_by_target and self.context != ("target",):
             raise ValueError("`ngrams_by_target` needs `context: [target]`, and nothing else in it")
+        if self.context_layers is not None and (self.pooling != "log_mean_exp" or not self.context):
+            raise ValueError("`context_layers` needs `pooling: log_mean_exp` and a `context`")
+        if list(self.layers) != sorted(set(self.layers)) or any(k < 0 for k in self.layers):
+            raise ValueError(f"`layers`: expected rising numbers from 0, found {list(self.layers)}")
         return self
 
 

@@ -27,6 +27,8 @@ CONTEXT_PARTS = ("target", "title", "previous")
 TARGET_START, TARGET_END = "target_start", "target_end"
 #: What stands around the mention that is meant; rare in English text.
 MARKS = ("\u00ab", "\u00bb")
+#: The input of graphs that compute the own tokens alone in their upper layers.
+OWN_PLACES = "own_places"
 #: Characters that are tokenized together: their tokens take some thirty times the memory.
 _MOST_CHARACTERS = 2**20
 #: Of a place in a text.
@@ -275,3 +277,38 @@ def pad(
         mask[k, :n] = 1
         types[k, :n] = row.type_ids
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+
+
+def own_places(arrays: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Where the sentences' own tokens stand in a batch of pairs.
+
+    Args:
+        arrays: As `pad` gives them.
+
+    Returns:
+        Their places in order, -1 behind the last, shape (n, largest number of own tokens).
+    """
+    own = (arrays["attention_mask"] == 1) & (arrays["token_type_ids"] == 1)
+    count = own.sum(axis=1)
+    most = int(count.max(initial=0))
+    order = np.argsort(~own, axis=1, kind="stable")[:, :most]
+    return np.where(np.arange(most) < count[:, None], order, -1)
+
+
+def graph_inputs(
+    batch: Iterable[TokenizedSentence], pad_id: int, names: Sequence[str]
+) -> dict[str, NDArray[np.int64]]:
+    """Pad a batch for a graph.
+
+    Args:
+        batch: Tokenized sentences.
+        pad_id: Token id of padding.
+        names: Of the graph's inputs, any of those of `pad` and ``own_places``.
+
+    Returns:
+        An array for each of the names.
+    """
+    arrays = pad(batch, pad_id)
+    if OWN_PLACES in names:
+        arrays[OWN_PLACES] = own_places(arrays)
+    return {name: arrays[name] for name in names}

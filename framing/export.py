@@ -17,7 +17,7 @@ from framing import __version__
 from framing.artifacts import BUNDLE, atomic_path, write_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.decisions import Decisions
-from framing.encoding import InputSettings
+from framing.encoding import OWN_PLACES, InputSettings, TokenizedSentence, graph_inputs
 from framing.errors import ArtifactError
 from framing.inference.bundle import GRAPH_OUTPUT, BundleSettings, open_session
 from framing.inference.development import Outcomes, save_outcomes
@@ -54,19 +54,20 @@ def export_graph(
     names = ["input_ids", "attention_mask"]
     if model.uses_type_ids:
         names.append("token_type_ids")
+    if model.parts_tokens and output == GRAPH_OUTPUT:
+        names.append(OWN_PLACES)
     # Two rows of unlike length: an axis of size one would be taken for a constant.
-    ids = torch.ones((2, 7), dtype=torch.long)
-    mask = torch.ones_like(ids)
-    mask[1, 5:] = 0
-    values = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
+    rows = [TokenizedSentence((1,) * n, (0,) * 3 + (1,) * (n - 3)) for n in (7, 5)]
+    batch, length, own = (torch.export.Dim(name) for name in ("batch", "length", "own"))
+    values = graph_inputs(rows, 0, names)
+    axes = tuple({0: batch, 1: own if name == OWN_PLACES else length} for name in names)
     with _quiet(), atomic_path(path) as temporary:
         program: Any = torch.onnx.export(
-            _Exported(model, output),
-            tuple(values[name] for name in names),
+            _Exported(model, output, names),
+            tuple(torch.from_numpy(values[name]) for name in names),
             input_names=names,
             output_names=[output],
-            dynamic_shapes={"inputs": tuple(axes for _ in names)},
+            dynamic_shapes={"inputs": axes},
             opset_version=_OPSET,
             dynamo=True,
         )
@@ -78,7 +79,9 @@ def export_graph(
     return tuple(names)
 
 
-def _Exported(model: SentenceClassifier, output: str) -> torch.nn.Module:  # noqa: N802
+def _Exported(  # noqa: N802
+    model: SentenceClassifier, output: str, names: Sequence[str]
+) -> torch.nn.Module:
     import torch
 
     class Exported(torch.nn.Module):
@@ -89,7 +92,7 @@ def _Exported(model: SentenceClassifier, output: str) -> torch.nn.Module:  # noq
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
             if output == POOLED:
                 return self.model.pooled(*inputs)
-            logits: torch.Tensor = self.model(*inputs).logits
+            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=True))).logits
             return logits
 
     return Exported().eval()
@@ -187,14 +190,16 @@ def check_parity(model: SentenceClassifier, graph: Path, inputs: Sequence[str]) 
     generator = np.random.default_rng(0)
     vocabulary = model.config.encoder["vocab_size"]
     for batch, length in ((1, 3), (5, 40)):
-        values = {
-            "input_ids": generator.integers(0, vocabulary, (batch, length)),
-            "attention_mask": np.ones((batch, length), dtype=np.int64),
-            "token_type_ids": np.zeros((batch, length), dtype=np.int64),
-        }
-        values["attention_mask"][-1, length // 2 + 1 :] = 0
-        values["token_type_ids"][:, length // 3 :] = 1
-        feeds = {name: values[name].astype(np.int64) for name in inputs}
+        first = length // 3
+        lengths = [*[length] * (batch - 1), length // 2 + 1]
+        rows = [
+            TokenizedSentence(
+                tuple(generator.integers(0, vocabulary, n).tolist()),
+                (0,) * first + (1,) * (n - first),
+            )
+            for n in lengths
+        ]
+        feeds = graph_inputs(rows, 0, inputs)
         with torch.no_grad():
             expected = model(**{k: torch.from_numpy(v) for k, v in feeds.items()}).logits.numpy()
         found = session.run([GRAPH_OUTPUT], feeds)[0]

@@ -18,7 +18,7 @@ from framing.codebook import Codebook
 from framing.config import load_config
 from framing.data.problems import BadRow
 from framing.decisions import Decisions, calibrated_probabilities, margins, to_predictions
-from framing.encoding import TokenizedSentence, pad, tokenize
+from framing.encoding import TokenizedSentence, graph_inputs, tokenize
 from framing.errors import ArtifactError, DataError, OutputError, counted
 from framing.evaluation.units import (
     MultiUnits,
@@ -314,8 +314,8 @@ def _batches(stage: Stage, bundle: Bundle) -> Iterator[Feeds]:
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION_SENTENCES]
     tokens = [train[int(k)] for k in chosen]
     for group in batches([len(t.ids) for t in tokens], CALIBRATION_TOKENS):
-        arrays = pad([tokens[k] for k in group], bundle.settings.pad_id)
-        yield {name: arrays[name] for name in bundle.settings.inputs}
+        settings = bundle.settings
+        yield graph_inputs([tokens[k] for k in group], settings.pad_id, settings.inputs)
 
 
 def measure_parity(

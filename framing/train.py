@@ -40,6 +40,7 @@ from framing.model.encoder import (
     EncoderSource,
     attention_for,
     check_shape,
+    context_layers_for,
     encoder_shape,
     find_encoder,
     fingerprint,
@@ -404,7 +405,8 @@ def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
 
     settings = stage.config.encoder
     source = find_encoder(settings)
-    attention = attention_for(settings, device_type(), sdpa=encoder_shape(source).sdpa)
+    shape = encoder_shape(source)
+    attention = attention_for(settings, device_type(), sdpa=shape.sdpa)
     encoder = load_encoder(source, attention)
     model = classifier.new_classifier(
         encoder,
@@ -415,6 +417,7 @@ def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
         special=sorted(tokenizer.all_special_ids) if settings.ngrams else None,
         crossed=settings.ngrams_by_target,
         encoder_types=numbers_segments(tokenizer.backend_tokenizer),
+        context_layers=context_layers_for(settings, source, shape),
     )
     if settings.freeze_embeddings:
         classifier.freeze_embeddings(model)

@@ -1,12 +1,13 @@
 """Speed, memory and start of offline inference, beside what people would otherwise use.
 
-    python experiments/006-inference-speed/bench.py RUN BUNDLE [--sentences 512] [--stream FILE]
-        [--largest 100000] [--out results.json]
+    python experiments/006-inference-speed/bench.py RUN BUNDLE [--small BUNDLE] [--sentences 512]
+        [--stream FILE] [--largest 100000] [--out results.json]
 
-RUN is a trained run, BUNDLE what `framing export` made of it. Every system labels the same
-sentences in a process of its own, one after the other, so that memory and start can be told apart,
-in several rounds. All times are of this machine and of their minute: what counts are ratios within
-a round, of which the median is given, with the lowest and the highest.
+RUN is a trained run, BUNDLE what `framing export` made of it, --small that of a smaller model.
+Every system labels the same sentences in a process of its own, one after the other, so that memory
+and start can be told apart, in several rounds. All times are of this machine and of their minute:
+what counts are ratios within a round, of which the median is given, with the lowest and the
+highest.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ ARTICLE = HERE.parents[1] / "examples" / "talks.txt"
 FRAMED = 0.05
 RECALL = 0.99
 REFERENCE = "pipeline, batch 32"
+SMALL = "framing, smaller model, int8"
+SCREENED = f"framing, int8, screen {RECALL}"
+SMALL_SCREENED = f"{SMALL}, screen {RECALL}"
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -110,6 +114,8 @@ def onnx_labeller(run: str) -> Callable[[Sequence[Any]], Any]:
     from onnxruntime.quantization import quantize_dynamic
     from tokenizers import Tokenizer
 
+    from framing.encoding import OWN_PLACES, own_places
+
     with tempfile.TemporaryDirectory() as temporary:
         path = f"{temporary}/model.onnx"
         quantize_dynamic(f"{run}/bundle/model.onnx", path)
@@ -130,6 +136,8 @@ def onnx_labeller(run: str) -> Callable[[Sequence[Any]], Any]:
                 "attention_mask": np.array([e.attention_mask for e in batch]),
                 "token_type_ids": np.array([e.type_ids for e in batch]),
             }
+            if OWN_PLACES in settings["inputs"]:
+                feeds[OWN_PLACES] = own_places(feeds)
             logits.append(session.run(["logits"], feeds)[0])
         return decided(np.concatenate(logits), f"{run}/bundle")
 
@@ -162,6 +170,7 @@ def sentence_transformer(head: bool) -> Callable[[Sequence[Any]], Any]:
 SYSTEMS: dict[str, tuple[Callable[[argparse.Namespace], Any], float]] = {
     # Name -> opens it, share of the sentences that it gets (slow ones need fewer to be timed).
     "framing, int8": (lambda a: framing_labeller(a.bundle), 1),
+    SMALL: (lambda a: framing_labeller(a.small), 1),
     "framing, float32": (lambda a: framing_labeller(f"{a.run}/bundle"), 1),
     REFERENCE: (lambda a: pipeline_labeller(a.run, 32), 1),
     "pipeline, batch 1": (lambda a: pipeline_labeller(a.run, 1), 0.25),
@@ -170,7 +179,8 @@ SYSTEMS: dict[str, tuple[Callable[[argparse.Namespace], Any], float]] = {
     "setfit": (lambda _: sentence_transformer(True), 1),
 }
 STREAM_SYSTEMS: dict[str, tuple[Callable[[argparse.Namespace], Any], float]] = {
-    f"framing, int8, screen {RECALL}": (lambda a: framing_labeller(a.bundle, RECALL), 1),
+    SCREENED: (lambda a: framing_labeller(a.bundle, RECALL), 1),
+    SMALL_SCREENED: (lambda a: framing_labeller(a.small, RECALL), 1),
     "framing, int8, stream": (lambda a: framing_labeller(a.bundle), 0.5),
     f"{REFERENCE}, stream": (lambda a: pipeline_labeller(a.run, 32), 0.1),
 }
@@ -236,6 +246,7 @@ def measure(name: str, args: argparse.Namespace, rows: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         result = Path(temporary) / "result.json"
         command = [sys.executable, __file__, args.run, args.bundle, "--worker", name]
+        command += ["--small", args.small] if args.small else []
         command += ["--rows", str(rows), "--result", str(result), "--repeats", str(args.repeats)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -336,7 +347,10 @@ tokenizer.enable_padding()
 batch = tokenizer.encode_batch(open(article).read().split(". "))
 feeds = {"input_ids": [e.ids for e in batch], "attention_mask": [e.attention_mask for e in batch],
          "token_type_ids": [e.type_ids for e in batch]}
-session.run(None, {k: np.array(v) for k, v in feeds.items()})
+length = len(feeds["input_ids"][0])
+feeds["own_places"] = np.tile(np.arange(length), (len(batch), 1))
+wanted = {node.name for node in session.get_inputs()}
+session.run(None, {k: np.array(v) for k, v in feeds.items() if k in wanted})
 """
 
 
@@ -390,14 +404,19 @@ def compare_sentences(results: dict[str, Any], gold: Sequence[Any]) -> None:
 def compare_streams(streamed: dict[str, Any]) -> None:
     """Add ratios, and how much of the full model's labels the screen keeps."""
     full = streamed["framing, int8, stream"]
-    screened = streamed[f"framing, int8, screen {RECALL}"]
-    kept = [bool(x) for x in screened["labels"]][:: full["step"]]
     wanted = [bool(x) for x in full["labels"]]
-    screened["recall_of_full_model"] = round(
-        sum(a and b for a, b in zip(kept, wanted, strict=True)) / max(sum(wanted), 1), 4
-    )
+    for name in (SCREENED, SMALL_SCREENED):
+        if name in streamed:
+            kept = [bool(x) for x in streamed[name]["labels"]][:: full["step"]]
+            found = sum(a and b for a, b in zip(kept, wanted, strict=True))
+            streamed[name]["recall_of_full_model"] = round(found / max(sum(wanted), 1), 4)
     for found in streamed.values():
         add_ratios(found, streamed[f"{REFERENCE}, stream"])
+
+
+def chosen(systems: Mapping[str, Any], args: argparse.Namespace) -> list[str]:
+    """Names of the systems, without a smaller model where none is given."""
+    return [name for name in systems if args.small or not name.startswith(SMALL)]
 
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:
@@ -409,8 +428,8 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         plain = write_rows(Path(temporary) / "rows.jsonl", rows)
         mixed = write_rows(Path(temporary) / "stream.jsonl", stream)
-        results = measure_all(list(SYSTEMS), args, plain)
-        streamed = measure_all(list(STREAM_SYSTEMS), args, mixed)
+        results = measure_all(chosen(SYSTEMS, args), args, plain)
+        streamed = measure_all(chosen(STREAM_SYSTEMS, args), args, mixed)
     compare_sentences(results, gold)
     compare_streams(streamed)
     for found in (*results.values(), *streamed.values()):
@@ -471,6 +490,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run")
     parser.add_argument("bundle")
+    parser.add_argument("--small", help="bundle of a smaller model")
     parser.add_argument("--sentences", type=int, default=512)
     parser.add_argument("--stream-sentences", type=int, default=4000)
     parser.add_argument("--stream", type=Path, help="JSON lines with text: what has no frames")
@@ -485,6 +505,7 @@ def main() -> None:
         work(args)
         return
     args.run, args.bundle = str(Path(args.run).resolve()), str(Path(args.bundle).resolve())
+    args.small = args.small and str(Path(args.small).resolve())
     results = compare(args)
     args.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     args.out.with_suffix(".md").write_text(table(results), encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from framing.artifacts import BUNDLE, RUN, check_manifest, read_json
 from framing.codebook import Codebook
 from framing.decisions import Decisions
-from framing.encoding import InputSettings, load_tokenizer
+from framing.encoding import OWN_PLACES, InputSettings, load_tokenizer
 from framing.errors import ArtifactError
 from framing.inference.screen import Screen, load_screen
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Format of ``bundle.json``; raised when older code could misread it.
 FORMAT = 1
 #: Names of the graph's inputs that batches can fill.
-GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids", OWN_PLACES)
 #: Name of the graph's output, of shape (n, logits).
 GRAPH_OUTPUT = "logits"
 #: What onnxruntime shall not fuse: the operation that adds and normalises in one takes nearly four

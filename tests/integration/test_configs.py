@@ -26,7 +26,7 @@ from tests.tiny import save_tiny_encoder
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 IN_FULL = [path for path in CONFIGS if path.stem in ("newsmtsc", "security_talks")]
-LARGE = "security_talks_large"
+LARGE, SMALL = "security_talks_large", "security_talks_small"
 IN_PART = [path for path in CONFIGS if path not in IN_FULL and path.stem != LARGE]
 OFFICIAL = {
     "gvfc": ["Accuracy of the first frame"],
@@ -53,7 +53,8 @@ def changes(config: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list
 
 
 def test_number_of_configs() -> None:
-    names = ["gvfc", "gwsd", "newsmtsc", "security_talks", LARGE, "tweeteval_stance", "unscon"]
+    flagships = ["security_talks", LARGE, SMALL]
+    names = ["gvfc", "gwsd", "newsmtsc", *flagships, "tweeteval_stance", "unscon"]
     assert [path.stem for path in CONFIGS] == names
 
 
@@ -69,6 +70,15 @@ def test_the_large_flagship_is_the_flagship_with_another_encoder() -> None:
     changed = {"name": small.name, "encoder": encoder, "training": training, "data": data}
     assert large.model_copy(update=changed).model_dump() == small.model_dump()
     assert not large.encoder.allow_download
+
+
+def test_the_small_flagship_is_the_flagship_with_another_encoder() -> None:
+    flagship, small = (
+        load_config(ROOT / "configs" / f"{name}.yaml") for name in ("security_talks", SMALL)
+    )
+    own = {"path": flagship.encoder.path, "freeze_layers": flagship.encoder.freeze_layers}
+    changed = {"name": flagship.name, "encoder": small.encoder.model_copy(update=own)}
+    assert small.model_copy(update=changed).model_dump() == flagship.model_dump()
 
 
 @pytest.mark.parametrize("config", IN_FULL, ids=lambda path: path.stem)

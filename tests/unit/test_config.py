@@ -76,6 +76,19 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
             "name: a\ndata: {corpus: security_talks, add: [{pth: x.csv}]}\n",
             "data.add.0.pth: unknown key 'pth'",
         ),
+        (
+            MINIMAL + "encoder: {context_layers: 2}",
+            "`context_layers` needs `pooling: log_mean_exp` and a `context`",
+        ),
+        (
+            MINIMAL + "encoder: {context_layers: 2, pooling: log_mean_exp, context: []}",
+            "`context_layers` needs `pooling: log_mean_exp` and a `context`",
+        ),
+        (
+            MINIMAL + "encoder: {layers: [2, 0]}",
+            r"`layers`: expected rising numbers from 0, found \[2, 0\]",
+        ),
+        (MINIMAL + "encoder: {layers: [-1, 0]}", "`layers`: expected rising numbers from 0"),
         (MINIMAL + "training: {easy_share: 0.5}", "`training.easy_share` needs `encoder.ngrams`"),
         (
             MINIMAL + "encoder: {ngrams_by_target: true, context: [target]}",

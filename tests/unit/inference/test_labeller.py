@@ -100,13 +100,17 @@ def test_batches_by_hand() -> None:
     assert batches([5, 2, 9, 2, 4], token_budget=10) == [[1, 3], [4, 0], [2]]
     assert batches([], token_budget=10) == []
     assert batches([50, 60], token_budget=10) == [[0], [1]]
+    assert batches([4, 3, 4, 3], 8) == [[1, 3], [0, 2]]
+    # Of like length within a pool of batches, and of like number of own tokens in a batch.
+    assert batches([4, 3, 4, 3], 8, own=[3, 1, 1, 3]) == [[1, 2], [0, 3]]
 
 
 @given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 200))
 def test_batches_hold_each_sequence_once_and_keep_the_budget(
     lengths: list[int], budget: int
 ) -> None:
-    found = batches(lengths, budget)
-    assert sorted(k for batch in found for k in batch) == list(range(len(lengths)))
-    for batch in found:
-        assert len(batch) == 1 or len(batch) * max(lengths[k] for k in batch) <= budget
+    for own in (None, [1 + length // 3 for length in reversed(lengths)]):
+        found = batches(lengths, budget, own)
+        assert sorted(k for batch in found for k in batch) == list(range(len(lengths)))
+        for batch in found:
+            assert len(batch) == 1 or len(batch) * max(lengths[k] for k in batch) <= budget

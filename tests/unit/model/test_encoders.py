@@ -18,8 +18,10 @@ from framing.model.encoder import (
     EXPORTED_KINDS,
     attention_for,
     check_shape,
+    context_layers_for,
     encoder_shape,
     find_encoder,
+    layer_list,
     load_encoder,
 )
 from framing.records import Sentence
@@ -27,6 +29,7 @@ from tests.tiny import save_tiny_encoder
 
 KINDS = ["bert", "roberta", "mpnet", "deberta-v2", "distilbert", "electra", "modernbert"]
 WORDS = ["a", "b", "c", "d"]
+PARTED: dict[str, Any] = {"context_layers": 1, "pooling": "log_mean_exp", "max_length": 32}
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +133,11 @@ def test_with_all_layers_frozen_the_linear_layer_learns_alone(
         ("bert", {"max_length": 65}, "max_length: expected at most 64"),
         ("roberta", {"max_length": 64}, "max_length: expected at most 63"),
         ("mpnet", {"attention": "sdpa", "max_length": 32}, "a mpnet, has no sdpa in transformers"),
+        ("modernbert", PARTED, "expected an encoder of one of the kinds bert, .* a modernbert"),
+        ("bert", PARTED | {"context_layers": 3}, "context_layers: expected at most the 2 layers"),
+        ("bert", {"layers": (0, 2)}, "layers: expected numbers below 2, .* found 2"),
+        ("albert", {"layers": (0,)}, "layers: .* a albert, which passes 1 of them 2 times"),
+        ("modernbert", {"layers": (1,)}, r"cannot do without .* the lowest, such as \[0\]"),
     ],
 )
 def test_what_an_encoder_cannot_do(
@@ -156,6 +164,57 @@ def test_shapes(folders: dict[str, Path]) -> None:
     assert shapes["bert"].parameters == counted
     long = EncoderConfig(max_length=300)
     assert attention_for(long, "cpu", sdpa=shapes["mpnet"].sdpa) == "eager"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_that_are_kept(folders: dict[str, Path], kind: str, book: Codebook) -> None:
+    # ModernBERT's first layer is unlike the others.
+    number = int(kind != "modernbert")
+    _, found = source(folders[kind], layers=(number,))
+    whole, kept = (load_encoder(s, "eager") for s in (source(folders[kind])[1], found))
+    assert encoder_shape(found).layers == len(layer_list(kept)) == 1
+    expected = layer_list(whole)[number].state_dict()
+    assert all(
+        torch.equal(values, expected[name])
+        for name, values in layer_list(kept)[0].state_dict().items()
+    )
+    model = new_classifier(kept, book, 0.0).eval()
+    ids = torch.tensor([[2, 5, 6, 3]])
+    with torch.no_grad():
+        logits = model(ids, torch.ones_like(ids)).logits
+        again = SentenceClassifier(model.config)
+        again.load_state_dict(model.state_dict())
+        assert torch.equal(again.eval()(ids, torch.ones_like(ids)).logits, logits)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "expected"),
+    [
+        ("bert", {"pooling": "log_mean_exp"}, 1),
+        ("bert", PARTED | {"context_layers": 2}, 1),
+        ("bert", {}, None),
+        ("bert", {"pooling": "log_mean_exp", "context": ()}, None),
+        ("distilbert", {"pooling": "log_mean_exp"}, None),
+    ],
+)
+def test_the_context_passes_through_all_layers_that_matter(
+    folders: dict[str, Path], kind: str, fields: dict[str, Any], expected: int | None
+) -> None:
+    config, found = source(folders[kind], **fields)
+    assert context_layers_for(config, found, encoder_shape(found)) == expected
+
+
+def test_an_own_encoder_knows_how_it_was_taught() -> None:
+    name = "security_talks_small"
+    config = EncoderConfig(path=name, pooling="log_mean_exp")
+    found = find_encoder(config)
+    shape = encoder_shape(found)
+    assert (shape.layers, context_layers_for(config, found, shape)) == (3, 1)
+    assert found.learnt_from == "security_talks"
+    other = config.model_copy(update={"context_layers": 2})
+    assert context_layers_for(other, found, shape) == 2
+    with pytest.raises(ConfigError, match="'security_talks_small' was taught with the layers"):
+        find_encoder(EncoderConfig(path=name, layers=(0,)))
 
 
 def test_weights_in_half_precision_are_trained_in_single(tmp_path: Path) -> None:
