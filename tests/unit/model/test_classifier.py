@@ -278,6 +278,9 @@ def test_encoders_without_segments_know_the_sentence_from_its_context(
         elsewhere = model(ids, mask, torch.tensor([[0, 0, 0, 0, 0, 1]])).logits
     assert torch.allclose(with_table - without, torch.ones_like(without), atol=1e-5)
     assert torch.allclose(elsewhere, without) == (pooling == "mean")
+    if pooling == "mean":
+        # Its graph is that of encoders with segments, below.
+        return
     inputs = export_graph(model, tmp_path / "model.onnx")
     assert "token_type_ids" in inputs
     check_parity(model, tmp_path / "model.onnx", inputs)

@@ -31,7 +31,7 @@ def tiny_encoder(kind: str, attention: str = "eager") -> Any:
         kind,
         vocab_size=12,
         hidden_size=8,
-        num_hidden_layers=4,
+        num_hidden_layers=3,
         num_attention_heads=2,
         intermediate_size=16,
         max_position_embeddings=64,
@@ -71,7 +71,7 @@ def test_places_of_own_tokens() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bert", "camembert", "roberta", "xlm-roberta"])
-@pytest.mark.parametrize("through", [0, 1, 2, 3])
+@pytest.mark.parametrize("through", [0, 1, 2])
 def test_own_tokens_look_at_what_the_context_was(kind: str, through: int) -> None:
     encoder, given = tiny_encoder(kind), batch()
     places = given.pop(OWN_PLACES)
@@ -85,7 +85,7 @@ def test_own_tokens_look_at_what_the_context_was(kind: str, through: int) -> Non
         assert torch.allclose(found[row, : len(here)], expected[row, here], atol=1e-5)
         same = torch.allclose(expected[row, here], whole[row, here], atol=1e-5)
         # What the last layer makes of the context nothing looks at.
-        assert same == (through == 3)
+        assert same == (through == 2)
 
 
 def test_both_implementations_of_attention_agree() -> None:
@@ -94,7 +94,7 @@ def test_both_implementations_of_attention_agree() -> None:
     own = given["attention_mask"] * given["token_type_ids"]
     with torch.no_grad():
         eager, sdpa = (
-            own_states(tiny_encoder("bert", name), given, own, places, 2)
+            own_states(tiny_encoder("bert", name), given, own, places, 1)
             for name in ("eager", "sdpa")
         )
     assert torch.allclose(eager[places >= 0], sdpa[places >= 0], atol=1e-5)
@@ -113,7 +113,7 @@ def classifier(book: Codebook, through: int) -> SentenceClassifier:
 
 
 def test_logits_do_not_depend_on_who_finds_the_places(book: Codebook) -> None:
-    model, given = classifier(book, 2), batch()
+    model, given = classifier(book, 1), batch()
     with torch.no_grad():
         told = model(**given).logits
         given.pop(OWN_PLACES)
@@ -132,9 +132,8 @@ def test_a_sentence_is_labelled_the_same_in_any_batch(book: Codebook) -> None:
             np.testing.assert_allclose(alone.numpy(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("through", [1, 3])
-def test_graph_and_checkpoint_keep_it(book: Codebook, tmp_path: Path, through: int) -> None:
-    model = classifier(book, through)
+def test_graph_and_checkpoint_keep_it(book: Codebook, tmp_path: Path) -> None:
+    model = classifier(book, 1)
     inputs = export_graph(model, tmp_path / "model.onnx")
     assert inputs == NAMES
     check_parity(model, tmp_path / "model.onnx", inputs)
