@@ -38,7 +38,7 @@ from framing.model.classifier import (
 )
 from framing.model.dataset import LengthBuckets, with_joined_hyphens
 from framing.model.difference import write_difference
-from framing.model.encoder import DEFAULT_NAME, find_encoder, keep_layers, load_encoder
+from framing.model.encoder import DEFAULT_NAME, find_encoder, keep_layers
 from framing.model.own_tokens import own_places, own_states
 from framing.records import Sentence
 from framing.study import load_study
@@ -53,6 +53,7 @@ from distil import (
     Reader,
     Recipe,
     altered,
+    difference,
     new_optimizer,
     new_reader,
     set_rates,
@@ -248,14 +249,8 @@ def main() -> None:
     model.loss_weights = LossWeights(tuple(factors), torch.ones(model.config.n_logits))
     taught(model, tokens, teacher, padding, order_of(tokens, args.passes, args.seed))
 
-    before = dict(load_encoder(source, "eager").named_parameters())
-    learnt = {
-        name: (after.detach() - before[name].detach()).double().numpy()
-        for name, after in model.encoder.named_parameters()
-        if after.requires_grad
-    }
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_difference(args.out, learnt, DEFAULT_NAME)
+    write_difference(args.out, difference(model, source), DEFAULT_NAME)
 
 
 if __name__ == "__main__":
