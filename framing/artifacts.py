@@ -38,6 +38,7 @@ class _RunNames:
 @dataclass(frozen=True, slots=True)
 class _BundleNames:
     graph: str = "model.onnx"
+    reading: str = "reading.onnx"
     tokenizer: str = "tokenizer.json"
     codebook: str = "codebook.json"
     decisions: str = "decisions.json"

@@ -177,6 +177,11 @@ class EncoderConfig(_Section):
     but are all that is computed, which nearly halves a layer's time. Needs `log_mean_exp`; None: as
     many as the encoder was taught with, or all that matter.
     """
+    read_apart: bool = False
+    """Whether in these layers sentence and context do not look at each other, so that a sentence
+    which stands before another is computed once for both. Half of the layers, where
+    `context_layers` does not tell. For BERT with a `context`.
+    """
     mark_target: bool = False
     """Mark the target's mention in the sentence where `target_start` and `target_end` tell it."""
     layers: tuple[int, ...] = ()
@@ -213,7 +218,11 @@ class EncoderConfig(_Section):
             raise ValueError(f"`context` names a part twice; known parts: {CONTEXT_PARTS}")
         if self.ngrams_by_target and self.context != ("target",):
             raise ValueError("`ngrams_by_target` needs `context: [target]`, and nothing else in it")
-        if self.context_layers is not None and (self.pooling != "log_mean_exp" or not self.context):
+        if self.read_apart and not self.context:
+            raise ValueError("`read_apart` needs a `context`")
+        if self.context_layers is not None and not (
+            self.context and (self.pooling == "log_mean_exp" or self.read_apart)
+        ):
             raise ValueError("`context_layers` needs `pooling: log_mean_exp` and a `context`")
         if list(self.layers) != sorted(set(self.layers)) or any(k < 0 for k in self.layers):
             raise ValueError(f"`layers`: expected rising numbers from 0, found {list(self.layers)}")

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framing.artifacts import RUN
+from framing.encoding import PAIR_INPUTS
 from framing.errors import ArtifactError, ConfigError, DependencyError, OutputError
-from framing.inference.bundle import GRAPH_OUTPUT, Bundle, load_bundle
+from framing.inference.bundle import Bundle, load_bundle
+from framing.inference.graphs import GRAPH_OUTPUT, Graphs
 from framing.inference.labeller import Labeller
 from framing.inference.model import Model
 
@@ -140,7 +142,12 @@ def device_labeller(
         # Such as DeBERTa, which transformers gives no other attention.
         model = load_classifier(checkpoint)
     session = TorchSession(model, place, half=place.type != "cpu")
-    bundle = dataclasses.replace(bundle, session=cast("InferenceSession", session))
+    # The torch model takes pairs, even where the processor has two graphs for their parts.
+    inputs = bundle.settings.inputs
+    if bundle.graphs.reading is not None:
+        inputs = PAIR_INPUTS[:3]
+    graphs = Graphs(cast("InferenceSession", session), inputs, bundle.settings.pad_id)
+    bundle = dataclasses.replace(bundle, graphs=graphs)
     return Labeller(bundle, TOKEN_BUDGET, recall)
 
 

@@ -29,6 +29,8 @@ TARGET_START, TARGET_END = "target_start", "target_end"
 MARKS = ("\u00ab", "\u00bb")
 #: The input of graphs that compute the own tokens alone in their upper layers.
 OWN_PLACES = "own_places"
+#: What a batch of pairs can give a graph.
+PAIR_INPUTS = ("input_ids", "attention_mask", "token_type_ids", OWN_PLACES)
 #: Characters that are tokenized together: their tokens take some thirty times the memory.
 _MOST_CHARACTERS = 2**20
 #: Of a place in a text.
@@ -266,17 +268,40 @@ def pad(
         ``input_ids``, ``attention_mask`` and ``token_type_ids``, each of shape (n, length).
     """
     rows = list(batch)
-    longest = max((len(row.ids) for row in rows), default=0)
-    length = -(-longest // multiple) * multiple
-    ids = np.full((len(rows), length), pad_id, dtype=np.int64)
-    mask = np.zeros((len(rows), length), dtype=np.int64)
-    types = np.zeros((len(rows), length), dtype=np.int64)
+    ids, mask = pad_ids([row.ids for row in rows], pad_id, multiple)
+    types = np.zeros_like(ids)
     for k, row in enumerate(rows):
-        n = len(row.ids)
-        ids[k, :n] = row.ids
-        mask[k, :n] = 1
-        types[k, :n] = row.type_ids
+        types[k, : len(row.ids)] = row.type_ids
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+
+
+def pad_ids(
+    sequences: Sequence[Sequence[int]], pad_id: int, multiple: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pad token ids to the longest sequence.
+
+    Args:
+        sequences: Token ids.
+        pad_id: Token id of padding.
+        multiple: Lengths are rounded up to a multiple of this.
+
+    Returns:
+        Ids, and 1 where they are real, each of shape (n, length).
+    """
+    longest = max(map(len, sequences), default=0)
+    length = -(-longest // multiple) * multiple
+    ids = np.full((len(sequences), length), pad_id, dtype=np.int64)
+    mask = np.zeros((len(sequences), length), dtype=np.int64)
+    for k, sequence in enumerate(sequences):
+        ids[k, : len(sequence)] = sequence
+        mask[k, : len(sequence)] = 1
+    return ids, mask
+
+
+def parted(sentence: TokenizedSentence) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Token ids of a sentence, and of what stands before it."""
+    context = len(sentence.ids) - sum(sentence.type_ids)
+    return sentence.ids[context:], sentence.ids[:context]
 
 
 def own_places(arrays: dict[str, NDArray[np.int64]]) -> NDArray[np.int64]:

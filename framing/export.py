@@ -7,7 +7,7 @@ import io
 import logging
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,22 @@ from framing import __version__
 from framing.artifacts import BUNDLE, atomic_path, write_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.decisions import Decisions
-from framing.encoding import OWN_PLACES, InputSettings, TokenizedSentence, graph_inputs
+from framing.encoding import (
+    OWN_PLACES,
+    PAIR_INPUTS,
+    InputSettings,
+    TokenizedSentence,
+    graph_inputs,
+)
 from framing.errors import ArtifactError
-from framing.inference.bundle import GRAPH_OUTPUT, BundleSettings, open_session
+from framing.inference.bundle import BundleSettings, open_graphs
 from framing.inference.development import Outcomes, save_outcomes
+from framing.inference.graphs import (
+    GRAPH_OUTPUT,
+    JOINED_INPUTS,
+    READ_INPUTS,
+    READ_OUTPUT,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +50,7 @@ POOLED = "pooled"
 def export_graph(
     model: SentenceClassifier, path: Path, output: str = GRAPH_OUTPUT
 ) -> tuple[str, ...]:
-    """Write an ONNX graph with free batch and length axes.
+    """Write an ONNX graph that takes batches of pairs, with free batch and length axes.
 
     Args:
         model: In evaluation mode, float32, on the CPU.
@@ -48,24 +60,95 @@ def export_graph(
     Returns:
         Names of the graph's inputs.
     """
-    import onnx
     import torch
 
     names = ["input_ids", "attention_mask"]
     if model.uses_type_ids:
         names.append("token_type_ids")
-    if model.parts_tokens and output == GRAPH_OUTPUT:
+    if model.parts_tokens and (output == GRAPH_OUTPUT or model.config.read_apart):
         names.append(OWN_PLACES)
-    # Two rows of unlike length: an axis of size one would be taken for a constant.
-    rows = [TokenizedSentence((1,) * n, (0,) * 3 + (1,) * (n - 3)) for n in (7, 5)]
-    batch, length, own = (torch.export.Dim(name) for name in ("batch", "length", "own"))
-    values = graph_inputs(rows, 0, names)
-    axes = tuple({0: batch, 1: own if name == OWN_PLACES else length} for name in names)
+    inputs = {
+        name: (torch.from_numpy(example), "own" if name == OWN_PLACES else "length")
+        for name, example in graph_inputs(_ROWS, 0, names).items()
+    }
+
+    def pooled(*inputs: torch.Tensor) -> torch.Tensor:
+        return model.pooled(**dict(zip(names, inputs, strict=True)))
+
+    def logits(*inputs: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = model(**dict(zip(names, inputs, strict=True))).logits
+        return found
+
+    _write_graph(model, pooled if output == POOLED else logits, inputs, path, output)
+    return tuple(names)
+
+
+def export_parts(model: SentenceClassifier, graph: Path, reading: Path) -> tuple[str, ...]:
+    """Write the two graphs of a model that reads sentence and context apart.
+
+    Args:
+        model: In evaluation mode, float32, on the CPU.
+        graph: Where the graph that gives logits shall stand.
+        reading: Where the graph that reads shall stand.
+
+    Returns:
+        Names of the inputs of the graph that gives logits.
+    """
+    import torch
+
+    # One tensor for both would make one input of them.
+    inputs = {name: (torch.ones((2, 7), dtype=torch.int64), "length") for name in READ_INPUTS}
+    _write_graph(model, model.apart_states, inputs, reading, READ_OUTPUT)
+    examples: list[tuple[torch.Tensor, str]] = []
+    for name, length in (("own", 7), ("context", 5)):
+        mask = torch.ones((2, length), dtype=torch.int64)
+        with torch.no_grad():
+            states = model.apart_states(mask, mask)
+        examples += [(states, name), (mask, name)]
+    inputs = dict(zip(JOINED_INPUTS, examples, strict=True))
+    _write_graph(model, model.joined_logits, inputs, graph, GRAPH_OUTPUT)
+    return JOINED_INPUTS
+
+
+#: Two rows of unlike length: an axis of size one would be taken for a constant.
+_ROWS = tuple(TokenizedSentence((1,) * n, (0,) * 3 + (1,) * (n - 3)) for n in (7, 5))
+
+
+def _write_graph(
+    model: SentenceClassifier,
+    function: Callable[..., torch.Tensor],
+    inputs: Mapping[str, tuple[torch.Tensor, str]],
+    path: Path,
+    output: str,
+) -> None:
+    """Write a function of a model as a graph.
+
+    Args:
+        model: Owns the weights.
+        function: Takes the inputs in their order.
+        inputs: Name of each -> an example of two rows, and what its second axis is called.
+        path: Where the graph shall stand.
+        output: Name of what the function gives.
+    """
+    import onnx
+    import torch
+
+    class Exported(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+            return function(*inputs)
+
+    batch = torch.export.Dim("batch")
+    lengths = {axis: torch.export.Dim(axis) for _, axis in inputs.values()}
+    axes = tuple({0: batch, 1: lengths[axis]} for _, axis in inputs.values())
     with _quiet(), atomic_path(path) as temporary:
         program: Any = torch.onnx.export(
-            _Exported(model, output, names),
-            tuple(torch.from_numpy(values[name]) for name in names),
-            input_names=names,
+            Exported().eval(),
+            tuple(example for example, _ in inputs.values()),
+            input_names=list(inputs),
             output_names=[output],
             dynamic_shapes={"inputs": axes},
             opset_version=_OPSET,
@@ -76,26 +159,6 @@ def export_graph(
             node.metadata_props.clear()
         # The program's own `save` parts graph and weights from 1.5 GB on.
         onnx.save(program.model_proto, str(temporary))
-    return tuple(names)
-
-
-def _Exported(  # noqa: N802
-    model: SentenceClassifier, output: str, names: Sequence[str]
-) -> torch.nn.Module:
-    import torch
-
-    class Exported(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            if output == POOLED:
-                return self.model.pooled(*inputs)
-            logits: torch.Tensor = self.model(**dict(zip(names, inputs, strict=True))).logits
-            return logits
-
-    return Exported().eval()
 
 
 @contextlib.contextmanager
@@ -145,7 +208,7 @@ def write_bundle(
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    inputs = export_graph(model, folder / BUNDLE.graph)
+    inputs = export_model(model, folder)
     write_tokenizer(folder / BUNDLE.tokenizer, tokenizer)
     write_json(folder / BUNDLE.codebook, book.to_dict())
     write_text(folder / BUNDLE.decisions, decisions.to_json())
@@ -161,8 +224,24 @@ def write_bundle(
         mark_target=settings.mark_target,
     )
     write_text(folder / BUNDLE.settings, bundle_settings.to_json())
-    check_parity(model, folder / BUNDLE.graph, inputs)
+    check_parity(model, folder, inputs)
     return write_manifest(folder, BUNDLE.manifest)
+
+
+def export_model(model: SentenceClassifier, folder: Path) -> tuple[str, ...]:
+    """Write the graph or the two graphs of a bundle.
+
+    Args:
+        model: In evaluation mode, float32, on the CPU.
+        folder: Of the bundle.
+
+    Returns:
+        Names of the inputs of the graph that gives logits.
+    """
+    # Logits of n-grams are those of pairs.
+    if model.config.read_apart and model.ngrams is None:
+        return export_parts(model, folder / BUNDLE.graph, folder / BUNDLE.reading)
+    return export_graph(model, folder / BUNDLE.graph)
 
 
 def write_tokenizer(path: Path, tokenizer: Any) -> None:
@@ -178,15 +257,21 @@ def pad_id(tokenizer: Any) -> int:
     return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
 
 
-def check_parity(model: SentenceClassifier, graph: Path, inputs: Sequence[str]) -> None:
-    """Compare graph and model on sequences of unlike lengths.
+def check_parity(model: SentenceClassifier, folder: Path, inputs: Sequence[str]) -> None:
+    """Compare graphs and model on sequences of unlike lengths.
+
+    Args:
+        model: The torch model.
+        folder: Where the graphs of `export_model` stand.
+        inputs: What that gave.
 
     Raises:
         ArtifactError: Logits differ by more than `TOLERANCE`.
     """
     import torch
 
-    session = open_session(graph)
+    graphs = open_graphs(folder, inputs, pad_id=0)
+    pairs = inputs if graphs.reading is None else PAIR_INPUTS[:3]
     generator = np.random.default_rng(0)
     vocabulary = model.config.encoder["vocab_size"]
     for batch, length in ((1, 3), (5, 40)):
@@ -199,14 +284,13 @@ def check_parity(model: SentenceClassifier, graph: Path, inputs: Sequence[str]) 
             )
             for n in lengths
         ]
-        feeds = graph_inputs(rows, 0, inputs)
+        feeds = graph_inputs(rows, 0, pairs)
         with torch.no_grad():
             expected = model(**{k: torch.from_numpy(v) for k, v in feeds.items()}).logits.numpy()
-        found = session.run([GRAPH_OUTPUT], feeds)[0]
-        difference = float(np.abs(found - expected).max())
+        difference = float(np.abs(graphs.run(rows) - expected).max())
         if not difference <= TOLERANCE:
             raise ArtifactError(
-                f"{graph}: the exported graph differs from the model by {difference:.2g} "
-                f"(accepted: {TOLERANCE:.0e}); this encoder cannot be exported faithfully with "
-                "the installed torch and onnxscript"
+                f"{folder / BUNDLE.graph}: the exported graph differs from the model by "
+                f"{difference:.2g} (accepted: {TOLERANCE:.0e}); this encoder cannot be exported "
+                "faithfully with the installed torch and onnxscript"
             )

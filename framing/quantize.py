@@ -23,9 +23,7 @@ from numpy.typing import NDArray
 from framing.arrays import FloatArray, row_scaled
 from framing.artifacts import atomic_path
 from framing.errors import ArtifactError
-
-#: A batch of model inputs: name -> array.
-Feeds = Mapping[str, NDArray[np.int64]]
+from framing.inference.graphs import Feeds
 
 #: Tables of fewer entries are not worth two more operations.
 LEAST_ENTRIES = 100_000
@@ -153,21 +151,22 @@ def _own_matrices(model: Any) -> dict[str, Any]:
     }
 
 
-def float_share(path: Path) -> float:
-    """Which share of the numbers in a graph's matrices is float32.
+def float_share(graphs: Iterable[Path]) -> float:
+    """Which share of the numbers in graphs' matrices is float32.
 
     Matrices that several nodes use stay so, such as those of layers that share their weights.
 
     Args:
-        path: Of the graph.
+        graphs: Their files.
     """
     import onnx
 
     sizes: Counter[bool] = Counter()
-    for t in onnx.load(str(path)).graph.initializer:
-        # A column is a scale, a vector a bias: neither is a matrix left alone.
-        if len(t.dims) == 2 and t.dims[1] > 1:
-            sizes[t.data_type == _FLOAT] += math.prod(t.dims)
+    for path in graphs:
+        for t in onnx.load(str(path)).graph.initializer:
+            # A column is a scale, a vector a bias: neither is a matrix left alone.
+            if len(t.dims) == 2 and t.dims[1] > 1:
+                sizes[t.data_type == _FLOAT] += math.prod(t.dims)
     return sizes[True] / max(sizes.total(), 1)
 
 

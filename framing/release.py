@@ -18,7 +18,7 @@ from framing.codebook import Codebook
 from framing.config import load_config
 from framing.data.problems import BadRow
 from framing.decisions import Decisions, calibrated_probabilities, margins, to_predictions
-from framing.encoding import TokenizedSentence, graph_inputs, tokenize
+from framing.encoding import TokenizedSentence, tokenize
 from framing.errors import ArtifactError, DataError, OutputError, counted
 from framing.evaluation.units import (
     MultiUnits,
@@ -28,24 +28,21 @@ from framing.evaluation.units import (
     variable_units,
 )
 from framing.export import pad_id
-from framing.inference.batching import batches
 from framing.inference.bundle import (
-    GRAPH_OUTPUT,
     UNFUSED,
     Bundle,
     Parity,
     load_bundle,
-    open_session,
+    open_graphs,
     refusals_told,
 )
 from framing.inference.development import development_outcomes, save_outcomes
-from framing.inference.labeller import run_graph
 from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
 from framing.inference.sources import InputFile, SourceSettings, read_inputs
 from framing.metrics import count, f1, macro
 from framing.metrics.counts import Counts
 from framing.model.finetune import Examples, model_logits
-from framing.quantize import Feeds, float_share, quantize_graph
+from framing.quantize import float_share, quantize_graph
 from framing.records import Annotation, Sentence
 from framing.study import load_study
 from framing.train import Stage, examples, hide_loading_bars, tokenized
@@ -139,17 +136,12 @@ def release(
         shutil.copytree(bundle.folder, temporary)
         if precision == "int8":
             say(f"{out}: int8 weights")
-            quantize_graph(
-                bundle.folder / BUNDLE.graph, temporary / BUNDLE.graph, _batches(stage, bundle)
-            )
-            tell_float_share(temporary / BUNDLE.graph, say)
-            optimize_graph(temporary / BUNDLE.graph)
+            _quantize(bundle, temporary, _examples(stage))
+            tell_float_share(temporary, say)
+            for name in _graphs(bundle):
+                optimize_graph(temporary / name)
         say(f"{out}: parity with the torch model")
-        session = open_session(temporary / BUNDLE.graph)
-
-        def label(tokens: Sequence[TokenizedSentence]) -> FloatArray:
-            return run_graph(session, GRAPH_OUTPUT, tokens, bundle.settings)
-
+        label = open_graphs(temporary, bundle.settings.inputs, bundle.settings.pad_id).run
         logits = label(development.examples.sentences)
         parity = measure_parity(development, logits, bundle.codebook, bundle.decisions)
         check_lost(parity, precision)
@@ -160,9 +152,9 @@ def release(
     return parity
 
 
-def tell_float_share(graph: Path, say: Say) -> None:
-    """Say how much of an int8 graph is none, where that is more than `FLOAT_SHARE_TOLD`."""
-    share = float_share(graph)
+def tell_float_share(folder: Path, say: Say) -> None:
+    """Say how much of a bundle's int8 graphs is none, where it is more than `FLOAT_SHARE_TOLD`."""
+    share = float_share(folder.glob("*.onnx"))
     if share > FLOAT_SHARE_TOLD:
         say(
             f"note: {100 * share:.0f}% of the weights stay float32 (matrices that the encoder uses "
@@ -308,14 +300,35 @@ def _tokenizer(stage: Stage) -> Any:
     )
 
 
-def _batches(stage: Stage, bundle: Bundle) -> Iterator[Feeds]:
+def _examples(stage: Stage) -> list[TokenizedSentence]:
     """Training sentences that fix the scales of activations, so that the others measure them."""
     train = tokenized(stage, _tokenizer(stage), "train")
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION_SENTENCES]
-    tokens = [train[int(k)] for k in chosen]
-    for group in batches([len(t.ids) for t in tokens], CALIBRATION_TOKENS):
-        settings = bundle.settings
-        yield graph_inputs([tokens[k] for k in group], settings.pad_id, settings.inputs)
+    return [train[int(k)] for k in chosen]
+
+
+def _graphs(bundle: Bundle) -> list[str]:
+    """File names of a bundle's graphs."""
+    return [BUNDLE.graph] + [BUNDLE.reading] * (bundle.graphs.reading is not None)
+
+
+def _quantize(bundle: Bundle, target: Path, tokens: Sequence[TokenizedSentence]) -> None:
+    """Write int8 graphs in place of a bundle's.
+
+    Args:
+        bundle: Of float32 weights.
+        target: The new bundle's folder.
+        tokens: Sentences that fix the scales of activations.
+    """
+    graphs = bundle.graphs
+    batches = (feeds for _, feeds in graphs.feeds(tokens, CALIBRATION_TOKENS))
+    quantize_graph(bundle.folder / BUNDLE.graph, target / BUNDLE.graph, batches)
+    if graphs.reading is not None:
+        quantize_graph(
+            bundle.folder / BUNDLE.reading,
+            target / BUNDLE.reading,
+            graphs.read_feeds(tokens, CALIBRATION_TOKENS),
+        )
 
 
 def measure_parity(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,8 @@ from framing.evaluation.scoring import (
 )
 from framing.export import POOLED
 from framing.inference.bundle import Bundle, load_bundle, open_session
-from framing.inference.labeller import Labeller, run_graph
+from framing.inference.graphs import Graphs
+from framing.inference.labeller import Labeller
 from framing.model.baselines import (
     DESCRIPTIONS,
     USUAL_BASIS,
@@ -82,9 +82,7 @@ def embedder(folder: Path, bundle: Bundle) -> Callable[[Sequence[Sentence]], Flo
         tokens = tokenize(bundle.tokenizer, sentences, bundle.input_settings)
         # It has its own inputs: it pools whole inputs and knows no segments of a sentence.
         inputs = tuple(node.name for node in session.get_inputs())
-        return run_graph(
-            session, POOLED, tokens, dataclasses.replace(bundle.settings, inputs=inputs)
-        )
+        return Graphs(session, inputs, bundle.settings.pad_id).run(tokens, output=POOLED)
 
     return embed
 

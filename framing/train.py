@@ -15,7 +15,6 @@ import numpy as np
 from framing.arrays import FloatArray, LabelArray, gold_array, label_array
 from framing.artifacts import (
     BASELINE,
-    BUNDLE,
     RUN,
     SEEDS,
     read_json,
@@ -29,7 +28,14 @@ from framing.decisions import Decisions, calibrated_probabilities, to_prediction
 from framing.encoding import InputSettings, TokenizedSentence, numbers_segments, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
 from framing.evaluation.seeds import summarise_seeds, write_seed_summary
-from framing.export import POOLED, check_parity, export_graph, pad_id, write_bundle
+from framing.export import (
+    POOLED,
+    check_parity,
+    export_graph,
+    export_model,
+    pad_id,
+    write_bundle,
+)
 from framing.inference.bundle import load_bundle
 from framing.inference.development import development_outcomes
 from framing.model.baselines import Fitting, fit_baselines
@@ -241,9 +247,8 @@ def _check_export(source: EncoderSource, book: Codebook) -> None:
 
     model = new_classifier(load_encoder(source, "eager"), book, 0.0, pair=True).eval()
     with tempfile.TemporaryDirectory() as folder:
-        graph = Path(folder) / BUNDLE.graph
         try:
-            check_parity(model, graph, export_graph(model, graph))
+            check_parity(model, Path(folder), export_model(model, Path(folder)))
         except Exception as error:  # noqa: BLE001 - exporters raise what they like
             reason = (str(error).strip() or repr(error)).splitlines()[0]
             raise ConfigError(
@@ -418,6 +423,7 @@ def prepared_classifier(stage: Stage, tokenizer: Any) -> SentenceClassifier:
         crossed=settings.ngrams_by_target,
         encoder_types=numbers_segments(tokenizer.backend_tokenizer),
         context_layers=context_layers_for(settings, source, shape),
+        read_apart=source.read_apart,
     )
     if settings.freeze_embeddings:
         classifier.freeze_embeddings(model)
@@ -689,7 +695,18 @@ def make_baselines(stage: Stage) -> None:
         source = find_encoder(config.encoder)
         types = numbers_segments(load_fast_tokenizer(source).backend_tokenizer)
         encoder = load_encoder(source, "eager")
-        frozen = new_classifier(encoder, study.book, 0.0, encoder_types=types).eval()
+        # An encoder that was taught to read apart gives nothing of use to what reads otherwise.
+        shape = encoder_shape(source)
+        through = context_layers_for(config.encoder, source, shape) if source.read_apart else None
+        frozen = new_classifier(
+            encoder,
+            study.book,
+            0.0,
+            pair=source.read_apart,
+            encoder_types=types,
+            context_layers=through,
+            read_apart=source.read_apart,
+        ).eval()
         export_graph(frozen, folder / BASELINE.encoder, output=POOLED)
     train, dev = study.training_sentences(config.data), study.split("dev")
     fitting = Fitting(

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from framing.artifacts import BUNDLE, RUN, check_manifest, read_json
 from framing.codebook import Codebook
 from framing.decisions import Decisions
-from framing.encoding import OWN_PLACES, InputSettings, load_tokenizer
+from framing.encoding import InputSettings, load_tokenizer
 from framing.errors import ArtifactError
+from framing.inference.graphs import GRAPH_INPUTS, GRAPH_OUTPUT, JOINED_INPUTS, READ_OUTPUT, Graphs
 from framing.inference.screen import Screen, load_screen
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 #: Format of ``bundle.json``; raised when older code could misread it.
 FORMAT = 1
-#: Names of the graph's inputs that batches can fill.
-GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids", OWN_PLACES)
-#: Name of the graph's output, of shape (n, logits).
-GRAPH_OUTPUT = "logits"
 #: What onnxruntime shall not fuse: the operation that adds and normalises in one takes nearly four
 #: times as long on CPUs as the two that it replaces.
 UNFUSED = ("SkipLayerNormFusion",)
@@ -142,7 +139,7 @@ class Bundle:
         codebook: The codebook it was trained for.
         decisions: Calibration and thresholds.
         tokenizer: Without padding or truncation of its own.
-        session: The graph, ready to run.
+        graphs: The model's graph or graphs, ready to run.
     """
 
     folder: Path
@@ -151,7 +148,7 @@ class Bundle:
     codebook: Codebook
     decisions: Decisions
     tokenizer: Tokenizer
-    session: InferenceSession
+    graphs: Graphs
 
     @functools.cached_property
     def screen(self) -> Screen | None:
@@ -194,8 +191,9 @@ def load_bundle(path: Path | str) -> Bundle:
     codebook = _codebook(folder, settings)
     decisions = _decisions(folder, codebook)
     tokenizer = load_tokenizer(str(folder / BUNDLE.tokenizer))
-    session = _session(folder / BUNDLE.graph, codebook)
-    return Bundle(folder, digest, settings, codebook, decisions, tokenizer, session)
+    graphs = open_graphs(folder, settings.inputs, settings.pad_id)
+    _check_output(graphs.session, folder / BUNDLE.graph, codebook)
+    return Bundle(folder, digest, settings, codebook, decisions, tokenizer, graphs)
 
 
 def bundle_folder(path: Path) -> Path:
@@ -335,10 +333,30 @@ def refusals_told(graph: Path) -> Iterator[None]:
         raise ArtifactError(f"{graph}: not a graph that can be run: {error}") from None
 
 
-def _session(graph: Path, codebook: Codebook) -> InferenceSession:
-    session = open_session(graph)
-    _check_output(session, graph, codebook)
-    return session
+def open_graphs(folder: Path, inputs: Sequence[str], pad_id: int) -> Graphs:
+    """Open the graphs in a folder.
+
+    Args:
+        folder: Of a bundle.
+        inputs: Names of the inputs of the graph that gives logits.
+        pad_id: Token id of padding.
+
+    Raises:
+        ArtifactError: One is missing, or no graph that can be run.
+    """
+    session = open_session(folder / BUNDLE.graph)
+    if not set(inputs) & set(JOINED_INPUTS):
+        return Graphs(session, inputs, pad_id)
+    path = folder / BUNDLE.reading
+    if not path.is_file():
+        raise ArtifactError(f"{folder}: the bundle has no {BUNDLE.reading}; export the run again")
+    reading = open_session(path)
+    found = [output.name for output in reading.get_outputs()]
+    if found != [READ_OUTPUT]:
+        raise ArtifactError(
+            f"{path}: expected the output {READ_OUTPUT!r}, found {', '.join(found)}"
+        )
+    return Graphs(session, inputs, pad_id, reading)
 
 
 def _check_output(session: InferenceSession, graph: Path, codebook: Codebook) -> None:

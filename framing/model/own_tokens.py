@@ -6,6 +6,11 @@ which changes nothing, and neither need the layers below it, which changes littl
 tokens look at the states that the others had when they were left behind. Nearly half of a pair's
 tokens are not its sentence's, and each costs a sixth of its time in such a layer (key and value;
 query, attention and feed-forward network are saved).
+
+An encoder can also be taught to read sentence and context apart in its lower layers, where neither
+looks at the other. What stands before one sentence is a sentence itself, so that its states are
+there already when a document is labelled whole (`framing.inference.graphs`), and each sentence
+passes through every layer once.
 """
 
 from __future__ import annotations
@@ -53,7 +58,7 @@ def own_states(
     """
     embedded = {name: values for name, values in inputs.items() if name != "attention_mask"}
     states: Tensor = encoder.embeddings(**embedded)
-    unseen = (1 - inputs["attention_mask"][:, None, None, :].to(states.dtype)) * _UNSEEN
+    unseen = _unseen(inputs["attention_mask"], states)
     layers = list(encoder.encoder.layer)
     for layer in layers[:through]:
         states = _after(layer, states, states, unseen)
@@ -63,6 +68,60 @@ def own_states(
         chosen = _after(layer, chosen, states, unseen)
         states = torch.where(own.unsqueeze(2) == 1, _rows(chosen, back), states)
     return _after(layers[-1], chosen, states, unseen)
+
+
+def apart_states(encoder: Any, ids: Tensor, mask: Tensor, through: int) -> Tensor:
+    """States of sequences that are read by themselves in the lowest layers.
+
+    Args:
+        encoder: One that `framing.model.encoder.EncoderShape` says can read apart.
+        ids: Of sentences or contexts, without a token that opens them, shape (batch, length).
+        mask: 1 for real tokens, shape (batch, length).
+        through: Layers that they pass through.
+
+    Returns:
+        Shape (batch, length, hidden).
+    """
+    # The first position was learnt for the token that opens a sequence.
+    positions = torch.arange(1, ids.shape[1] + 1, device=ids.device).unsqueeze(0)
+    states: Tensor = encoder.embeddings(
+        input_ids=ids, token_type_ids=torch.zeros_like(ids), position_ids=positions
+    )
+    unseen = _unseen(mask, states)
+    for layer in list(encoder.encoder.layer)[:through]:
+        states = _after(layer, states, states, unseen)
+    return states
+
+
+#: States of sequences, shape (batch, length, hidden), and 1 for their real tokens.
+Read = tuple[Tensor, Tensor]
+
+
+def joined_states(encoder: Any, own: Read, context: Read, through: int) -> Tensor:
+    """Last states of sentences that were read apart from their contexts.
+
+    Args:
+        encoder: As for `apart_states`.
+        own: What that gives for the sentences.
+        context: What it gives for what stands before them.
+        through: Layers that both have passed through.
+
+    Returns:
+        Shape (batch, own length, hidden).
+    """
+    (states, mask), (before, before_mask) = own, context
+    # Segments tell them from each other where they meet; below they are the same.
+    segments = encoder.embeddings.token_type_embeddings.weight
+    before = before + (segments[1] - segments[0])
+    unseen = _unseen(torch.cat([before_mask, mask], dim=1), states)
+    for layer in list(encoder.encoder.layer)[through:]:
+        states = _after(layer, states, torch.cat([before, states], dim=1), unseen)
+    return states
+
+
+def _unseen(mask: Tensor, states: Tensor) -> Tensor:
+    """What is added to attention scores, shape (batch, 1, 1, length)."""
+    return (1 - mask[:, None, None, :].to(states.dtype)) * _UNSEEN
 
 
 def _rows(states: Tensor, places: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from framing.artifacts import RUN
 from framing.cli.main import main
 from framing.device import TorchSession, device_labeller
 from framing.errors import ConfigError, DependencyError, OutputError
-from framing.inference.bundle import GRAPH_OUTPUT, load_bundle
+from framing.inference.bundle import load_bundle
+from framing.inference.graphs import GRAPH_OUTPUT
 from framing.inference.labeller import Labeller
 from framing.model.classifier import load_classifier
 from framing.records import Sentence
@@ -30,7 +31,7 @@ ACCELERATOR = torch.accelerator.current_accelerator(check_available=True)
 def test_the_torch_model_gives_what_the_graph_gives(run_folder: Path) -> None:
     bundle = load_bundle(run_folder)
     graph, found = Labeller(bundle), device_labeller(bundle, run_folder, "cpu:0")
-    assert isinstance(found.bundle.session, TorchSession)
+    assert isinstance(found.bundle.graphs.session, TorchSession)
     expected = graph.label(SENTENCES)
     for a, b in zip(expected, found.label(SENTENCES), strict=True):
         assert (a.labels, a.sentence_id, a.bundle) == (b.labels, b.sentence_id, b.bundle)
@@ -119,7 +120,7 @@ def test_without_torch(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_device_without_memory(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = device_labeller(load_bundle(run_folder), run_folder, "cpu:0")
-    session = found.bundle.session
+    session = found.bundle.graphs.session
     assert isinstance(session, TorchSession)
 
     def full(*_: object, **__: object) -> None:

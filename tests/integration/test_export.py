@@ -18,8 +18,9 @@ from framing.cli.main import main
 from framing.config import load_config
 from framing.encoding import tokenize
 from framing.errors import ArtifactError, DataError
-from framing.inference.bundle import GRAPH_OUTPUT, load_bundle
-from framing.inference.labeller import Labeller, run_graph
+from framing.inference.bundle import load_bundle
+from framing.inference.graphs import Graphs
+from framing.inference.labeller import Labeller
 from framing.study import load_study
 
 NEW = "the minister says inflation hurts people"
@@ -67,7 +68,7 @@ def test_the_bundle_says_what_it_loses(bundle: Path, run_folder: Path) -> None:
 def test_much_that_stays_float32_is_told(
     share: float, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release, "float_share", lambda path: share)
+    monkeypatch.setattr(release, "float_share", lambda paths: share)
     said: list[str] = []
     release.tell_float_share(tmp_path, said.append)
     assert ["37% of the weights stay float32" in line for line in said] == [True] * told
@@ -103,8 +104,8 @@ def test_fusing_keeps_the_logits(bundle: Path, run_folder: Path) -> None:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     plain = onnxruntime.InferenceSession(str(_unfused(bundle)), options)
     expected, found = (
-        run_graph(session, GRAPH_OUTPUT, tokens, opened.settings)
-        for session in (plain, opened.session)
+        Graphs(session, opened.settings.inputs, opened.settings.pad_id).run(tokens)
+        for session in (plain, opened.graphs.session)
     )
     assert found == pytest.approx(expected, abs=1e-4)
 

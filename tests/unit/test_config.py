@@ -84,6 +84,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
             MINIMAL + "encoder: {context_layers: 2, pooling: log_mean_exp, context: []}",
             "`context_layers` needs `pooling: log_mean_exp` and a `context`",
         ),
+        (MINIMAL + "encoder: {read_apart: true, context: []}", "`read_apart` needs a `context`"),
         (
             MINIMAL + "encoder: {layers: [2, 0]}",
             r"`layers`: expected rising numbers from 0, found \[2, 0\]",

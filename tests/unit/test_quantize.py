@@ -73,7 +73,7 @@ def test_weights_and_tables_are_integers(graphs: tuple[Path, Path]) -> None:
     assert {t.data_type for t in large} == {TensorProto.INT8}
     assert len(target.SerializeToString()) < 0.4 * len(source.SerializeToString())
     # The bias went into the product.
-    assert [float_share(path) for path in graphs] == pytest.approx([1, 0], abs=0.01)
+    assert [float_share([path]) for path in graphs] == pytest.approx([1, 0], abs=0.01)
     kinds = [node.op_type for node in target.graph.node]
     assert kinds.count("MatMulIntegerToFloat") == 2
     assert "bias" in target.graph.node[kinds.index("MatMulIntegerToFloat")].input
@@ -144,7 +144,7 @@ def test_weights_that_two_products_share_are_left_alone(tmp_path: Path) -> None:
     assert (found[0] == expected[0]).all()
     assert (found[1] == expected[1]).all()
     assert found[2] == pytest.approx(expected[2], abs=0.25)
-    assert float_share(tmp_path / "int8.onnx") == 0.5
+    assert float_share([tmp_path / "int8.onnx"]) == 0.5
 
 
 def test_a_product_that_is_an_output_keeps_its_name(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_batches_by_hand() -> None:
     assert batches([50, 60], token_budget=10) == [[0], [1]]
     assert batches([4, 3, 4, 3], 8) == [[1, 3], [0, 2]]
     # Of like length within a pool of batches, and of like number of own tokens in a batch.
-    assert batches([4, 3, 4, 3], 8, own=[3, 1, 1, 3]) == [[1, 2], [0, 3]]
+    assert batches([4, 3, 4, 3], 8, second=[3, 1, 1, 3]) == [[1, 2], [0, 3]]
 
 
 @given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 200))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from framing.codebook import Codebook
 from framing.config import EncoderConfig
@@ -23,12 +24,14 @@ from framing.model.encoder import (
     find_encoder,
     layer_list,
     load_encoder,
+    load_fast_tokenizer,
 )
 from framing.records import Sentence
 from tests.tiny import save_tiny_encoder
 
 KINDS = ["bert", "roberta", "mpnet", "deberta-v2", "distilbert", "electra", "modernbert"]
 WORDS = ["a", "b", "c", "d"]
+APART: dict[str, Any] = {"read_apart": True, "max_length": 32}
 PARTED: dict[str, Any] = {"context_layers": 1, "pooling": "log_mean_exp", "max_length": 32}
 
 
@@ -79,7 +82,7 @@ def test_the_sentence_is_told_from_its_context(
         expected = torch.logsumexp(model.linear(hidden), dim=1) - torch.log(torch.tensor(3.0))
     assert torch.allclose(own, expected, atol=1e-5)
     inputs = export_graph(model, tmp_path / "model.onnx")
-    check_parity(model, tmp_path / "model.onnx", inputs)
+    check_parity(model, tmp_path, inputs)
 
 
 def test_a_table_of_segments_that_the_tokenizer_does_not_number_is_not_used(
@@ -137,6 +140,7 @@ def test_with_all_layers_frozen_the_linear_layer_learns_alone(
         ("bert", PARTED | {"context_layers": 3}, "context_layers: expected at most the 2 layers"),
         ("bert", {"layers": (0, 2)}, "layers: expected numbers below 2, .* found 2"),
         ("albert", {"layers": (0,)}, "layers: .* a albert, which passes 1 of them 2 times"),
+        ("roberta", APART, "read_apart: expected a BERT with two segments, .* a roberta"),
         ("modernbert", {"layers": (1,)}, r"cannot do without .* the lowest, such as \[0\]"),
     ],
 )
@@ -193,6 +197,8 @@ def test_layers_that_are_kept(folders: dict[str, Path], kind: str, book: Codeboo
         ("bert", {"pooling": "log_mean_exp"}, 1),
         ("bert", PARTED | {"context_layers": 2}, 1),
         ("bert", {}, None),
+        ("bert", APART, 1),
+        ("bert", APART | {"pooling": "log_mean_exp"}, 1),
         ("bert", {"pooling": "log_mean_exp", "context": ()}, None),
         ("distilbert", {"pooling": "log_mean_exp"}, None),
     ],
@@ -202,6 +208,24 @@ def test_the_context_passes_through_all_layers_that_matter(
 ) -> None:
     config, found = source(folders[kind], **fields)
     assert context_layers_for(config, found, encoder_shape(found)) == expected
+
+
+def test_an_encoder_that_reads_apart_opens_no_sequence(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    _, found = source(folders["bert"], **APART)
+    load_fast_tokenizer(found).save_pretrained(tmp_path)
+    # Also where a checkpoint is opened without this package.
+    for tokenizer in (load_fast_tokenizer(found), AutoTokenizer.from_pretrained(tmp_path)):
+        encoded = tokenizer("a b", "c")
+        words = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+        assert words == ["a", "b", "[SEP]", "c", "[SEP]"]
+        assert encoded["token_type_ids"] == [0, 0, 0, 1, 1]
+
+
+def test_own_encoders_are_not_used_otherwise_than_taught() -> None:
+    with pytest.raises(ConfigError, match="'security_talks' was taught otherwise; leave this out"):
+        find_encoder(EncoderConfig(path="security_talks", read_apart=True))
 
 
 def test_an_own_encoder_knows_how_it_was_taught() -> None:

@@ -136,7 +136,7 @@ def test_graph_and_checkpoint_keep_it(book: Codebook, tmp_path: Path) -> None:
     model = classifier(book, 1)
     inputs = export_graph(model, tmp_path / "model.onnx")
     assert inputs == NAMES
-    check_parity(model, tmp_path / "model.onnx", inputs)
+    check_parity(model, tmp_path, inputs)
     model.save_pretrained(tmp_path)
     with torch.no_grad():
         again = load_classifier(tmp_path)(**batch()).logits
