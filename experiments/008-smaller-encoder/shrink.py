@@ -1,12 +1,14 @@
 """Teach half of an encoder's layers what the whole of them makes of each token.
 
     python experiments/008-smaller-encoder/shrink.py --run RUN --root FOLDER --out FILE
-        [--layers 0 2 5] [--context-layers 1] [--passes 3.5] [--seed 1] [--sentences N]
+        [--layers 0 2 5] [--context-layers 1] [--read-apart] [--passes 3.5] [--seed 1]
+        [--sentences N]
 
 RUN is a run of configs/security_talks.yaml, whose model is the teacher; --root holds the folders
 unscon/ and newsmtsc/ with the files of these benchmarks, whose sentences are read without their
 codes. Of the bundled corpus the training split alone is read. Writes what the layers learnt beyond
-those of the default encoder. --sentences bounds each kind of sentences, to try whether all of it
+those of the default encoder. With --read-apart sentence and context are read apart in the layers
+that the context passes through. --sentences bounds each kind of sentences, to try whether all of it
 runs.
 """
 
@@ -111,6 +113,8 @@ def make_batch(tokens: Sequence[TokenizedSentence], padding: int) -> Batch:
 
 def states_of(model: SentenceClassifier, batch: Batch) -> Tensor:
     """Last states of own tokens, shape (batch, own length, hidden)."""
+    if model.config.read_apart:
+        return model._own_states(*batch.inputs.values(), None)[0]
     through = model.config.context_layers
     return own_states(model.encoder, batch.inputs, batch.own, batch.places, through)
 
@@ -205,6 +209,11 @@ def taught(
             total = 0.0
 
 
+def unopened(sentence: TokenizedSentence) -> TokenizedSentence:
+    """Without the token that opens a sequence."""
+    return TokenizedSentence(sentence.ids[1:], sentence.type_ids[1:])
+
+
 def read(root: Path, reader: Reader, seed: int, most: int | None) -> list[TokenizedSentence]:
     """Training sentences, uncoded ones, and an altered one of each."""
     rng = np.random.default_rng(seed)
@@ -223,6 +232,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--layers", type=int, nargs="+", default=[0, 2, 5])
     parser.add_argument("--context-layers", type=int, default=1)
+    parser.add_argument("--read-apart", action="store_true")
     parser.add_argument("--passes", type=float, default=3.5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sentences", type=int)
@@ -245,6 +255,11 @@ def main() -> None:
     # What tells the labels stays as it is, so that the states keep their meaning.
     model.linear.requires_grad_(False)
     model.encoder.embeddings.requires_grad_(False)
+    if args.read_apart:
+        model.config.read_apart = True
+        tokens = [unopened(t) for t in tokens]
+        # It tells sentence and context from each other where they meet.
+        model.encoder.embeddings.token_type_embeddings.requires_grad_(True)
     factors = [1.0, *[OTHERS] * (len(model.config.heads) - 1)]
     model.loss_weights = LossWeights(tuple(factors), torch.ones(model.config.n_logits))
     taught(model, tokens, teacher, padding, order_of(tokens, args.passes, args.seed))
