@@ -80,7 +80,7 @@ def embedder(folder: Path, bundle: Bundle) -> Callable[[Sequence[Sentence]], Flo
     def embed(sentences: Sequence[Sentence]) -> FloatArray:
         session = open_session(folder / BASELINE.encoder)
         tokens = tokenize(bundle.tokenizer, sentences, bundle.input_settings)
-        # It has its own inputs: it pools whole inputs and knows no segments of a sentence.
+        # It has its own inputs: unless it reads apart, it pools whole inputs and knows no segments.
         inputs = tuple(node.name for node in session.get_inputs())
         return Graphs(session, inputs, bundle.settings.pad_id).run(tokens, output=POOLED)
 

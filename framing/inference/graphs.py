@@ -103,7 +103,7 @@ class Graphs:
             Indices into `tokens`, each once, and what the graph takes for them.
         """
         if self.reading is not None:
-            yield from self._joined_feeds(tokens, token_budget)
+            yield from self._joined_feeds(tokens, token_budget, self.reading)
             return
         own = [sum(t.type_ids) for t in tokens] if OWN_PLACES in self.inputs else None
         for group in batches([len(t.ids) for t in tokens], token_budget, own):
@@ -129,11 +129,11 @@ class Graphs:
             yield group, dict(zip(READ_INPUTS, arrays, strict=True))
 
     def _joined_feeds(
-        self, tokens: Sequence[TokenizedSentence], token_budget: int
+        self, tokens: Sequence[TokenizedSentence], token_budget: int, reading: InferenceSession
     ) -> Iterator[tuple[list[int], Feeds]]:
         for start in range(0, len(tokens), _READ_TOGETHER):
             parts = [parted(t) for t in tokens[start : start + _READ_TOGETHER]]
-            states = self._read(_distinct(parts), token_budget)
+            states = self._read(_distinct(parts), token_budget, reading)
             own, context = ([len(pair[side]) for pair in parts] for side in (0, 1))
             # A token of the sentence costs six times what one of its context does.
             for group in batches(own, token_budget, context):
@@ -145,14 +145,12 @@ class Graphs:
                 yield [start + k for k in group], dict(zip(JOINED_INPUTS, arrays, strict=True))
 
     def _read(
-        self, sequences: Sequence[tuple[int, ...]], token_budget: int
+        self, sequences: Sequence[tuple[int, ...]], token_budget: int, reading: InferenceSession
     ) -> dict[tuple[int, ...], NDArray[np.float32]]:
         """States of each sequence, shape (its length, hidden)."""
         out: dict[tuple[int, ...], NDArray[np.float32]] = {}
-        if self.reading is None:
-            return out
         for group, feeds in self._read_batches(sequences, token_budget):
-            states = self.reading.run([READ_OUTPUT], dict(feeds))[0]
+            states = reading.run([READ_OUTPUT], dict(feeds))[0]
             for row, k in zip(states, group, strict=True):
                 out[sequences[k]] = row[: len(sequences[k])]
         return out

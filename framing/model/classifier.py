@@ -193,16 +193,23 @@ class SentenceClassifier(PreTrainedModel):
         own_places: Tensor | None = None,
     ) -> Tensor:
         """Logits without those of n-grams, shape (batch, logits)."""
-        if self.config.pooling == "mean":
-            pooled = self.pooled(input_ids, attention_mask, token_type_ids, own_places)
-            mean_logits: Tensor = self.linear(self.dropout(pooled)).float()
-            return mean_logits
         if self.parts_tokens:
-            hidden, own = self._own_states(input_ids, attention_mask, token_type_ids, own_places)
+            hidden, counted = self._own_states(
+                input_ids, attention_mask, token_type_ids, own_places
+            )
         else:
             hidden = self._hidden(input_ids, attention_mask, token_type_ids)
-            own = self._own(attention_mask, token_type_ids)
-        return log_mean_exp(self.linear(self.dropout(hidden)).float(), own)
+            counted = attention_mask
+            if self.config.pooling == "log_mean_exp":
+                counted = self._own(attention_mask, token_type_ids)
+        return self._logits(hidden, counted)
+
+    def _logits(self, hidden: Tensor, counted: Tensor) -> Tensor:
+        """Logits of last states, shape (batch, logits); 1 for tokens that count."""
+        if self.config.pooling == "mean":
+            mean_logits: Tensor = self.linear(self.dropout(masked_mean(hidden, counted))).float()
+            return mean_logits
+        return log_mean_exp(self.linear(self.dropout(hidden)).float(), counted)
 
     def apart_states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """States of sentences or contexts read by themselves, see `framing.model.own_tokens`."""
@@ -223,10 +230,7 @@ class SentenceClassifier(PreTrainedModel):
         own, context = (own_states, own_mask), (context_states, context_mask)
         through = self.config.context_layers
         hidden = own_tokens.joined_states(self.encoder, own, context, through)
-        if self.config.pooling == "mean":
-            mean_logits: Tensor = self.linear(self.dropout(masked_mean(hidden, own_mask))).float()
-            return mean_logits
-        return log_mean_exp(self.linear(self.dropout(hidden)).float(), own_mask)
+        return self._logits(hidden, own_mask)
 
     def _own(self, attention_mask: Tensor, token_type_ids: Tensor | None) -> Tensor:
         """1 for the sentence's own tokens, shape (batch, length)."""
