@@ -21,6 +21,7 @@ from framing.records import Prediction
 class _RunNames:
     config: str = "config.yaml"
     record: str = "run.json"
+    seen: str = "seen.txt"
     checkpoint: str = "checkpoint"
     trainer: str = "trainer"
     teacher: str = "teacher.parquet"

@@ -38,7 +38,6 @@ from framing.external import (
     evaluate_external,
     final_coder,
     scored_corpus,
-    study_of,
 )
 from framing.inference.bundle import Bundle, load_bundle
 from framing.inference.labeller import Labeller
@@ -46,7 +45,7 @@ from framing.metrics.checks import IndexArray
 from framing.records import Prediction
 from framing.report import write_report
 from framing.scoring import Scored
-from framing.study import Study, load_study
+from framing.study import Study, load_study, study_of
 from framing.train import (
     Say,
     Stage,

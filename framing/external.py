@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from framing.artifacts import RUN, read_json
+from framing.artifacts import RUN
 from framing.codebook import Codebook
 from framing.config import RunConfig, load_config
 from framing.data.benchmarks import Card, benchmark_splits, load_benchmark, load_card
@@ -18,54 +19,64 @@ from framing.data.readers import ColumnMapping, read_corpus
 from framing.errors import DataError, FramingError, OutputError
 from framing.evaluation.schema import Scores
 from framing.inference.bundle import load_bundle
+from framing.others import open_others, told, unseen
 from framing.records import ADJUDICATOR, Sentence
-from framing.scoring import Scored, score_run
-from framing.study import Study, load_study
+from framing.scoring import Others, Scored, score_run, scored_test
+from framing.study import study_of
 
 
 def evaluate_external(
     run: Path,
-    data: Path,
+    data: Path | None,
     out: Path,
     *,
-    columns: Path | None,
-    adjudicator: str | None,
-    origin: str,
+    columns: Path | None = None,
+    adjudicator: str | None = None,
+    origin: str = "",
     benchmark: str | None = None,
+    against: Sequence[Path] = (),
 ) -> Scores:
-    """Score a run's model and baselines on other coded data.
+    """Score a run's model and baselines, and other models, on other coded data.
 
     Args:
         run: The run's folder.
-        data: File or folder.
+        data: File or folder; None: the test split of the run's own.
         out: Folder for predictions, scores and report; replaced if it exists.
         columns: YAML file with a column mapping; None takes that of the run's config.
         adjudicator: The coder whose word is final; None: see `final_coder`.
         origin: Where texts and codes come from, "" where unknown.
         benchmark: Name of the public benchmark whose files `data` holds; its test split is scored.
+        against: Folders of other runs or bundles, on which the report says whether the run's model
+            differs from them by more than chance.
 
     Returns:
         The scores.
 
     Raises:
         DataError: The data cannot be read, does not fit the codebook or has no coded sentence, or
-            the adjudicator is none of its coders.
+            the adjudicator is none of its coders, or an other model cannot be compared.
     """
     out = out.resolve()
     check_replaceable(out)
     config = load_config(run / RUN.config)
-    book = load_bundle(run).codebook
-    if benchmark is None:
-        corpus = read_corpus(data, book, column_mapping(columns, config))
+    bundle = load_bundle(run)
+    models = open_others(against, run, bundle)
+    if data is None:
+        scored = scored_test(study_of(run, config))
+    elif benchmark is None:
+        corpus = read_corpus(data, bundle.codebook, column_mapping(columns, config))
         scored = scored_corpus(corpus, final_coder(corpus, adjudicator, config), origin)
     else:
         card = load_card(benchmark)
-        corpus = _benchmark_corpus(card, data, book)
+        corpus = _benchmark_corpus(card, data, bundle.codebook)
         scored = _scored_benchmark(card, corpus, final_coder(corpus, adjudicator, config))
+    scored, left_out = unseen(scored, models)
+    others = Others([m.system(scored.sentences) for m in models], told(models, left_out))
     # Written beside, then moved: an interrupted evaluation leaves no half folder behind.
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
-    scores = score_run(run, config.evaluation, scored, _training_sentences(run, config), temporary)
+    train = _training_sentences(run, config)
+    scores = score_run(run, config.evaluation, scored, train, out=temporary, others=others)
     if out.exists():
         shutil.rmtree(out)
     temporary.rename(out)
@@ -159,21 +170,6 @@ def _scored_benchmark(card: Card, corpus: Corpus, adjudicator: str) -> Scored:
     test = corpus.subset(s.id for s in corpus.sentences if s.doc_id in documents)
     scored = scored_corpus(test, adjudicator, card.description)
     return dataclasses.replace(scored, split="test", hash=corpus.hash, official=card.official)
-
-
-def study_of(run: Path, config: RunConfig) -> Study:
-    """The data that a run was trained on, read again.
-
-    Raises:
-        DataError: They have changed since; splits dealt anew would take training for test.
-    """
-    study = load_study(config)
-    if study.hashes() != read_json(run / RUN.record)["data"]:
-        raise DataError(
-            f"{run}: its training data have changed since the training, so that nobody knows which "
-            "sentences it has seen; put them back as they were, or train anew"
-        )
-    return study
 
 
 def _training_sentences(run: Path, config: RunConfig) -> list[Sentence] | None:

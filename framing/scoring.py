@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from framing.model.baselines import (
 from framing.model.encoder import language_warning
 from framing.records import Annotation, Prediction, Sentence
 from framing.report import write_report
+from framing.study import Study
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,39 @@ class Scored:
     official: tuple[OfficialFigure, ...] = ()
 
 
+@dataclass(frozen=True)
+class Others:
+    """Other models beside the run's.
+
+    Attributes:
+        systems: With their predictions for the sentences scored.
+        facts: What the report says of them.
+    """
+
+    systems: Sequence[System] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+NO_OTHERS = Others()
+
+
+def scored_test(study: Study) -> Scored:
+    """The test split of what a run is trained on."""
+    sentences = study.split("test")
+    ids = {s.id for s in sentences}
+    return Scored(
+        name=study.corpus.name,
+        split="test",
+        hash=study.scored_hash,
+        adjudicator=study.adjudicator,
+        origin=study.origin,
+        sentences=sentences,
+        annotations=[a for a in study.corpus.annotations if a.sentence_id in ids],
+        gold=study.gold_of(sentences),
+        official=study.official,
+    )
+
+
 def embedder(folder: Path, bundle: Bundle) -> Callable[[Sequence[Sentence]], FloatArray]:
     """The encoder before fine-tuning, stored with a run's baselines, as a function.
 
@@ -92,7 +126,9 @@ def score_run(
     config: EvaluationConfig,
     scored: Scored,
     train: Sequence[Sentence] | None,
+    *,
     out: Path,
+    others: Others = NO_OTHERS,
 ) -> Scores:
     """Predict with a run's model and baselines, score them, and write everything below `out`.
 
@@ -102,12 +138,14 @@ def score_run(
         scored: What to score on.
         train: The run's training sentences for the leakage audit, None if they are not at hand.
         out: Where predictions, scores and reports go.
+        others: Models to compare with.
 
     Returns:
         The scores.
     """
     bundle, record = load_bundle(folder), read_json(folder / RUN.record)
-    systems = _systems(folder, bundle, scored)
+    model, *baselines = _systems(folder, bundle, scored)
+    systems = [model, *others.systems, *baselines]
     for system in systems:
         name = scored.split if system.kind == "model" else f"{scored.split}.{system.name}"
         write_predictions(out / RUN.predictions / f"{name}.jsonl", system.predictions)
@@ -130,7 +168,9 @@ def score_run(
             slice_fields=config.metadata,
         ),
         leakage=None if train is None else _leakage(train, scored.sentences),
-        facts=_facts(record, scored.origin) | _warnings(record, bundle.codebook, scored),
+        facts=_facts(record, scored.origin)
+        | _warnings(record, bundle.codebook, scored)
+        | others.facts,
     )
     write_report(out, scores)
     return scores

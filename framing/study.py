@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from framing.arrays import FloatArray
+from framing.artifacts import RUN, read_json
 from framing.codebook import Codebook, load_codebook
 from framing.config import AddedConfig, DataConfig, RunConfig, SplitConfig, UnlabelledConfig
 from framing.data.benchmarks import Card, OfficialFigure, benchmark_splits, load_benchmark
@@ -119,6 +120,10 @@ class Study:
     def seen_sentences(self, config: DataConfig) -> list[Sentence]:
         """All sentences that training sees, those that nobody coded at the end."""
         return [*self.training_sentences(config), *self.unlabelled_sentences()]
+
+    def learnt_from(self, config: DataConfig) -> list[Sentence]:
+        """All sentences that a run depends on: what training sees, and the development split."""
+        return [*self.seen_sentences(config), *self.split("dev")]
 
     def used_of(self, added: Added) -> list[Sentence]:
         """The coded ones of added sentences that `where` and `hold_out` admit."""
@@ -232,6 +237,21 @@ def load_study(config: RunConfig) -> Study:
     _check_names(study, data.splits)
     _check_splits(study)
     _check_added(study)
+    return study
+
+
+def study_of(run: Path, config: RunConfig) -> Study:
+    """The data that a run was trained on, read again.
+
+    Raises:
+        DataError: They have changed since; splits dealt anew would take training for test.
+    """
+    study = load_study(config)
+    if study.hashes() != read_json(run / RUN.record)["data"]:
+        raise DataError(
+            f"{run}: its training data have changed since the training, so that nobody knows which "
+            "sentences it has seen; put them back as they were, or train anew"
+        )
     return study
 
 

@@ -24,6 +24,7 @@ from framing.artifacts import (
 )
 from framing.config import DataConfig, EvaluationConfig, RunConfig, config_hash
 from framing.data.bundled import load_bundled_splits
+from framing.data.leakage import text_hashes
 from framing.decisions import Decisions, calibrated_probabilities, to_predictions
 from framing.encoding import InputSettings, TokenizedSentence, numbers_segments, tokenize
 from framing.errors import ConfigError, DataError, unknown_name
@@ -68,7 +69,7 @@ from framing.model.processes import is_main_process, part_company, process_count
 from framing.provenance import commit, machine, versions
 from framing.records import Annotation, Prediction, Sentence
 from framing.report import load_scores, render_seed_summary
-from framing.scoring import Scored, embedder, score_run
+from framing.scoring import embedder, score_run, scored_test
 from framing.study import Study, load_study
 from framing.teacher import (
     answers,
@@ -397,6 +398,7 @@ def fine_tune(stage: Stage) -> None:
     )
     if not outcome.is_main_process:
         return
+    _write_seen(stage)
     _write_record(stage, outcome, source, n_coded)
     temporary = stage.folder / RUN.trainer / RUN.checkpoint
     model.save_pretrained(temporary)
@@ -542,6 +544,12 @@ def _with_teacher(stage: Stage, targets: Targets, sentences: Sequence[Sentence])
         )
     n_coded = len(sentences) - len(stage.study.unlabelled_sentences())
     return taught(targets, found, book, stage.config.training.teacher_share, n_coded)
+
+
+def _write_seen(stage: Stage) -> None:
+    """Keep hashes of what is learnt from, so that other models can be compared with this one."""
+    hashes = text_hashes(stage.study.learnt_from(stage.config.data))
+    write_text(stage.folder / RUN.seen, "".join(f"{line}\n" for line in sorted(hashes)))
 
 
 def _write_record(stage: Stage, outcome: Outcome, encoder: EncoderSource, n_train: int) -> None:
@@ -724,19 +732,6 @@ def make_baselines(stage: Stage) -> None:
 
 def score(stage: Stage) -> None:
     """Predict and score the test split, and write the report."""
-    study = stage.study
-    sentences = study.split("test")
-    ids = {s.id for s in sentences}
-    scored = Scored(
-        name=study.corpus.name,
-        split="test",
-        hash=study.scored_hash,
-        adjudicator=study.adjudicator,
-        origin=study.origin,
-        sentences=sentences,
-        annotations=[a for a in study.corpus.annotations if a.sentence_id in ids],
-        gold=study.gold_of(sentences),
-        official=study.official,
-    )
-    train = study.seen_sentences(stage.config.data)
-    score_run(stage.folder, stage.config.evaluation, scored, train, out=stage.folder)
+    study, config = stage.study, stage.config
+    train = study.seen_sentences(config.data)
+    score_run(stage.folder, config.evaluation, scored_test(study), train, out=stage.folder)

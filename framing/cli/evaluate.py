@@ -1,17 +1,32 @@
-"""`framing evaluate --model RUN --data PATH`: the report of a run on other coded data."""
+"""`framing evaluate --model RUN`: the report of a run on other coded data, or beside other runs."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from framing.artifacts import RUN, refuse_existing
 from framing.errors import ArtifactError, ConfigError, DataError, DependencyError
 
+if TYPE_CHECKING:
+    from framing.evaluation.schema import Scores
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    add_data_arguments(parser)
+    add_data_arguments(parser, needed=False)
+    parser.add_argument(
+        "--against",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="other runs or bundles with the same variables, such as last week's: the report says "
+        "whether the difference is noise (without --data: on the run's own test split, less the "
+        "documents from which they have learnt)",
+    )
     parser.add_argument(
         "--benchmark",
         metavar="NAME",
@@ -21,13 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an existing evaluation")
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what names a run, other coded data and where the report goes."""
+def add_data_arguments(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    """Add what names a run, other coded data and where the report goes.
+
+    Args:
+        parser: Of the command.
+        needed: Whether there must be other coded data.
+    """
     parser.add_argument("--model", type=Path, required=True, metavar="RUN", help="a run's folder")
     parser.add_argument(
         "--data",
         type=Path,
-        required=True,
+        required=needed,
         metavar="PATH",
         help="coded data: a file, or a folder with sentences.* and annotations.*",
     )
@@ -44,7 +64,10 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "that coder is among those of these data)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="default: RUN/evaluations/<name of the data>"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="default: in RUN/evaluations, named after the data",
     )
     parser.add_argument(
         "--origin",
@@ -65,7 +88,9 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     if args.benchmark is not None:
         _refuse_own(args)
-    out = output_folder(args, args.benchmark or "")
+    if args.data is None:
+        _refuse_without_data(args)
+    out = output_folder(args, _name(args))
     refuse_existing(out, args.overwrite)
     scores = evaluate_external(
         args.model.resolve(),
@@ -75,9 +100,53 @@ def run(args: argparse.Namespace) -> int:
         adjudicator=args.adjudicator,
         origin=args.origin,
         benchmark=args.benchmark,
+        against=args.against,
     )
+    for line in _differences(scores):
+        print(line)
     print(f"{scores.data.sentences} sentences; report: {out / RUN.report_html}")
     return 0
+
+
+def _name(args: argparse.Namespace) -> str:
+    """Of the folder where the report goes by default, "" for that of the data."""
+    data = args.benchmark or (args.data.resolve().stem if args.data else "test")
+    if not args.against:
+        return args.benchmark or ""
+    return f"{data}-against-{'-'.join(path.resolve().name for path in args.against)}"
+
+
+def _differences(scores: Scores) -> Iterator[str]:
+    """How the model compares with other models, a line for each variable and model."""
+    from framing.report.verdicts import beside_others
+    from framing.report.view import View, variable_name
+
+    view = View(scores)
+    if left_out := scores.facts.get("left out"):
+        yield f"left out: {left_out}"
+    for variable in view.book.variables:
+        score = view.score("f1", variable, "macro")
+        value = "undefined" if score is None or score.value is None else f"{score.value:.3f}"
+        for sentence in beside_others(view, variable):
+            yield f"{variable_name(variable)}, macro-F1 {value}. {sentence}"
+
+
+def _refuse_without_data(args: argparse.Namespace) -> None:
+    """Refuse what says how other data are to be read where there are none.
+
+    Raises:
+        ConfigError: There is such an option, or nothing to score at all.
+    """
+    if not args.against:
+        raise ConfigError(
+            "evaluate: expected --data with coded data, or --against with another run to compare "
+            "with on the run's own test split; found neither"
+        )
+    given = [n for n in ("columns", "adjudicator", "origin", "benchmark") if getattr(args, n)]
+    if given:
+        raise ConfigError(
+            f"--{' and --'.join(given)}: for other coded data; name them (--data), or leave it out"
+        )
 
 
 def _refuse_own(args: argparse.Namespace) -> None:
@@ -102,7 +171,7 @@ def output_folder(args: argparse.Namespace, name: str = "") -> Path:
     """
     if not (args.model / RUN.record).is_file():
         raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
-    if not args.data.exists():
+    if args.data is not None and not args.data.exists():
         raise DataError(f"{args.data}: no such file or folder")
     out: Path | None = args.out
     return out or args.model.resolve() / RUN.evaluations / (name or args.data.resolve().stem)

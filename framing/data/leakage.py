@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,16 @@ class RepeatReport:
 def normalised(text: str) -> str:
     """Lower-case words with single spaces, compatible characters made one."""
     return _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def text_hash(text: str) -> str:
+    """16 hexadecimal digits that tell a text from others, but for case, space and punctuation."""
+    return hashlib.sha256(normalised(text).encode()).hexdigest()[:16]
+
+
+def text_hashes(sentences: Iterable[Sentence]) -> frozenset[str]:
+    """The hashes of sentences' texts."""
+    return frozenset(text_hash(sentence.text) for sentence in sentences)
 
 
 def find_repeats(sentences: Sequence[Sentence]) -> RepeatReport:

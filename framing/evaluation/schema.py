@@ -11,7 +11,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-SystemKind = Literal["model", "baseline", "ceiling"]
+SystemKind = Literal["model", "other", "baseline", "ceiling"]
 #: In the differences of a learning curve: the run without sentences added.
 NOTHING_ADDED = "nothing_added"
 #: Names of the two ceilings: the coders, and the model measured as they are.
@@ -83,10 +83,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class SystemScores:
-    """All figures of the model, of one baseline, or of the coders.
+    """All figures of the model, of another one, of one baseline, or of the coders.
 
     Attributes:
-        name: model, majority, metadata, keywords, tfidf, frozen_encoder, coders.
+        name: model, majority, metadata, keywords, tfidf, frozen_encoder, coders, or that of
+            another model.
         kind: What it is.
         description: One sentence for people.
         scores: The figures.

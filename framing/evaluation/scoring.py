@@ -110,7 +110,7 @@ class System:
 
     Attributes:
         name: As in `schema.SystemScores`.
-        kind: "model" or "baseline".
+        kind: "model", "other" (another model) or "baseline".
         description: One sentence for people.
         predictions: One for every sentence scored, in any order.
         basis: As in `schema.SystemScores`.
@@ -181,7 +181,7 @@ def evaluate_systems(
         sentences: The sentences scored, each once.
         annotations: Of all coders; those of other sentences and of `GOLD` are passed over.
         gold: One for every sentence. Heads it leaves uncoded are not scored there.
-        systems: The model first, then baselines.
+        systems: The model first, then other models and baselines.
         decisions: Of the model; gives the thresholds marked on curves, and what is uncalibrated.
         settings: Resamples, bins, slices.
         leakage: Of the sentences against the training data, None where unknown.

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 #: Names longer than this stand as ids beside a confusion matrix.
 _LONG_NAME = 24
-_STYLES = {"model": ("o", svg.MODEL), "ceiling": ("D", svg.CODERS), "baseline": ("s", svg.BASELINE)}
+_STYLES = {
+    "model": ("o", svg.MODEL),
+    "other": ("^", svg.INK),
+    "ceiling": ("D", svg.CODERS),
+    "baseline": ("s", svg.BASELINE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +52,9 @@ class Drawing:
 
 
 def forest(view: View, variable: Variable) -> Drawing | None:
-    """Macro-F1 of coders, model and baselines with intervals; None where all is undefined."""
+    """Macro-F1 of coders, models and baselines with intervals; None where all is undefined."""
     systems = [s for s in view.others if s.kind == "ceiling"]
-    systems += [view.model, *(s for s in view.others if s.kind == "baseline")]
+    systems += [view.model, *(s for s in view.others if s.kind != "ceiling")]
     drawn = [s for s in systems if _macro(view, variable, s)[0] is not None]
     if not drawn:
         return None

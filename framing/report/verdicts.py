@@ -34,6 +34,10 @@ from framing.report.view import METRIC_TITLES, View, variable_name
 #: A label with fewer gold instances gets a warning: each one moves its recall by 5 points.
 FEW_INSTANCES = 20
 
+_OTHER_TRAININGS = (
+    " The intervals say nothing of what another training of the same recipe would give; the spread "
+    "over seeds does (`framing report --seeds`)."
+)
 _SUBJECTS = {
     "keywords": "The codebook's keyword list",
     "metadata": "Guessing from outlet or genre without reading the sentence",
@@ -53,7 +57,7 @@ def verdict(view: View, variable: Variable) -> Verdict:
     """What the model scores on a variable and how it compares."""
     score = view.score("f1", variable, "macro")
     baselines = [s for s in view.others_on(variable) if s.kind == "baseline"]
-    sentences = _beside_coders(view, variable)
+    sentences = [*_beside_coders(view, variable), *beside_others(view, variable)]
     sentences += [_beside(view, variable, other) for other in baselines]
     missing = list(_missing(view, variable))
     if missing:
@@ -66,6 +70,11 @@ def verdict(view: View, variable: Variable) -> Verdict:
         lead=_lead(view, variable, score),
         sentences=tuple(sentences),
     )
+
+
+def beside_others(view: View, variable: Variable) -> list[str]:
+    """How the model compares with other models."""
+    return [_beside(view, variable, other) for other in view.other_models]
 
 
 def overall(view: View) -> str:
@@ -98,6 +107,7 @@ def how_to_read(view: View) -> str:
         f"the choice of documents alone could account for it. {tests} Coders, and the model where "
         "it stands beside them, are measured against the other coders. These are fewer people than "
         "made gold, so figures against them are usually lower than against gold."
+        f"{_OTHER_TRAININGS if view.other_models else ''}"
     )
 
 
@@ -195,6 +205,8 @@ def _beside(view: View, variable: Variable, other: SystemScores) -> str:
 
 
 def _subject(view: View, other: SystemScores) -> str:
+    if other.kind == "other":
+        return f"The other model {view.system_name(other.name)}"
     if other.basis:
         return f"Guessing from {plain(other.basis)} without reading the sentence"
     return _SUBJECTS.get(other.name, view.system_name(other.name))

@@ -86,16 +86,19 @@ class View:
 
     @functools.cached_property
     def others(self) -> tuple[SystemScores, ...]:
-        """Coders first, then the baselines in the order of `_SYSTEM_TITLES`.
+        """Coders first, then other models, then baselines in the order of `_SYSTEM_TITLES`.
 
         A baseline that has nothing to go on for any variable is not among them.
         """
-        order = list(_SYSTEM_TITLES)
+        kinds, titles = ("ceiling", "other", "baseline"), list(_SYSTEM_TITLES)
         others = (s for s in self.scores.systems if s.kind != "model")
         found = [s for s in others if s.scores or not s.unscored]
-        return tuple(
-            sorted(found, key=lambda s: order.index(s.name) if s.name in order else len(order))
-        )
+
+        def place(system: SystemScores) -> tuple[int, int]:
+            known = system.name in titles
+            return kinds.index(system.kind), titles.index(system.name) if known else len(titles)
+
+        return tuple(sorted(found, key=place))
 
     def others_on(self, variable: Variable) -> tuple[SystemScores, ...]:
         """The same without those that have nothing to go on for a variable."""
@@ -174,10 +177,17 @@ class View:
     def _basis(self) -> dict[str, str]:
         return {s.name: s.basis for s in self.scores.systems}
 
+    @functools.cached_property
+    def other_models(self) -> tuple[SystemScores, ...]:
+        """Models beside the one that the report is of."""
+        return tuple(s for s in self.others if s.kind == "other")
+
     def system_name(self, name: str) -> str:
         """A system's name."""
         if basis := self._basis.get(name):
             return f"{titled(basis)} alone"
+        if any(other.name == name for other in self.other_models):
+            return plain(name)
         return _SYSTEM_TITLES.get(name) or titled(name)
 
     def label_name(self, variable_id: str, label: str) -> str:

@@ -9,10 +9,11 @@ import pytest
 from framing.artifacts import BASELINE, RUN, SEEDS, check_manifest, read_json, read_predictions
 from framing.cli.main import main
 from framing.codebook import Codebook
+from framing.data.leakage import text_hash
 from framing.evaluation import schema
 from framing.evaluation.seeds import read_seed_summary
 from tests.conftest import ROOT
-from tests.integration.conftest import make_study
+from tests.integration.conftest import make_study, rows
 
 
 def scores(folder: Path) -> schema.Scores:
@@ -32,6 +33,7 @@ def test_run_folder_is_complete(run_folder: Path) -> None:
     for name in (
         RUN.config,
         RUN.record,
+        RUN.seen,
         RUN.scores,
         RUN.report_html,
         RUN.report_markdown,
@@ -195,7 +197,9 @@ def test_an_interrupted_run_continues(
     assert not (folder / RUN.baselines / BASELINE.encoder).exists()
 
 
-def test_several_seeds_are_summarised(tmp_path: Path) -> None:
+def test_several_seeds_are_summarised_and_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = make_study(tmp_path)
     arguments = ["train", str(config), "--runs", str(tmp_path / "runs")]
     arguments += ["--set", "training.epochs=1", "--set", "evaluation.baselines=[majority]"]
@@ -210,6 +214,35 @@ def test_several_seeds_are_summarised(tmp_path: Path) -> None:
     )
     assert means["f1", "speaker", "macro"].mean == pytest.approx((first + second) / 2)
     assert "speaker" in (folder / SEEDS.report).read_text(encoding="utf-8").lower()
+    compare(*(tmp_path / "runs" / name for name in summary.runs), tmp_path, capsys)
+
+
+def compare(run: Path, other: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Compare a run with another on its own test split, and on other data."""
+    arguments = ["evaluate", "--model", str(run), "--against", str(other)]
+    capsys.readouterr()
+    assert main(arguments) == 0
+    out = run / RUN.evaluations / f"test-against-{other.name}"
+    found, printed = scores(out), capsys.readouterr().out
+    assert found.data.sentences == scores(run).data.sentences
+    assert "left out" not in found.facts
+    assert value(found, other.name, "f1", "speaker", "macro") == pytest.approx(
+        value(scores(other), "model", "f1", "speaker", "macro")
+    )
+    assert f"The other model {other.name} scores" in printed
+    assert any(c.other == other.name for c in found.comparisons)
+    # Another deal of the splits: the other run alone has learnt from a document of this test split.
+    texts = {r["text"] for r in rows() if r["doc_id"] == found.errors[0].doc_id}
+    hashes = (run / RUN.seen).read_text(encoding="ascii").split()
+    left = [line for line in hashes if line not in {text_hash(text) for text in texts}]
+    (run / RUN.seen).write_text("\n".join(left) + "\n", encoding="ascii")
+    assert main([*arguments, "--overwrite"]) == 0
+    fewer = scores(out)
+    assert fewer.data.sentences < found.data.sentences
+    assert f"from which {other.name} has learnt" in fewer.facts["left out"]
+    assert fewer.facts["left out"] in capsys.readouterr().out
+    assert main([*arguments, "--data", str(folder / "new.csv")]) == 0
+    assert (run / RUN.evaluations / f"new-against-{other.name}" / RUN.report_html).is_file()
 
 
 @pytest.mark.parametrize(
@@ -273,6 +306,12 @@ def test_evaluate_refuses_what_it_cannot_score(
         return capsys.readouterr().err
 
     data = ("--data", str(study / "new.csv"))
+    assert "expected --data with coded data, or --against" in stderr("--model", str(run_folder))
+    against = ("--model", str(run_folder), "--against", str(run_folder))
+    assert "the very model that is scored" in stderr(*against)
+    assert "--columns and --origin: for other coded data" in stderr(
+        *against, "--columns", "x.yaml", "--origin", "somewhere"
+    )
     assert "not a run's folder" in stderr("--model", str(tmp_path), *data)
     missing = stderr("--model", str(run_folder), "--data", str(tmp_path / "none"))
     assert "no such file or folder" in missing

@@ -12,10 +12,9 @@ from framing.external import (
     column_fields,
     column_mapping,
     final_coder,
-    study_of,
 )
 from framing.records import Sentence
-from framing.study import load_study
+from framing.study import load_study, study_of
 from tests.conftest import SMALL_CODEBOOK
 from tests.unit.data.helpers import note
 

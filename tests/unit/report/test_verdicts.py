@@ -4,8 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from framing.evaluation.schema import Comparison, Prevalence, Score, Scores, from_dict, to_dict
+from framing.evaluation.schema import (
+    BESIDE,
+    CODERS,
+    Comparison,
+    Prevalence,
+    Score,
+    Scores,
+    from_dict,
+    to_dict,
+)
 from framing.report import render_markdown
+from framing.report.figures import forest
 from framing.report.tables import systems_table
 from framing.report.verdicts import how_to_read, learning_gains, overall, verdict, warnings
 from framing.report.view import View
@@ -71,6 +81,25 @@ def test_a_baseline_with_nothing_to_go_on_is_not_scored(flagship: Scores) -> Non
     assert "keywords" in [s.name for s in view.others_on(view.book.variable("frames"))]
     table = systems_table(view, view.book.variable("holder"))
     assert "Keyword list" not in [row.cells[0] for row in table.rows]
+
+
+def test_another_model_stands_before_the_baselines_under_its_own_name(flagship: Scores) -> None:
+    name = "last_week-1a2b3c4d-s1"
+    systems = [
+        replace(s, name=name, kind="other") if s.name == "tfidf" else s for s in flagship.systems
+    ]
+    compared = [replace(c, other=name) if c.other == "tfidf" else c for c in flagship.comparisons]
+    scores = replace(flagship, systems=tuple(systems), comparisons=tuple(compared))
+    view = View(scores)
+    assert [s.name for s in view.others][:4] == [CODERS, BESIDE, name, "keywords"]
+    sentences = verdict(view, view.book.variable("frames")).sentences
+    assert sentences[1].startswith(f"The other model {name} scores 0.")
+    assert "another training of the same recipe" in how_to_read(view)
+    assert "another training of the same recipe" not in how_to_read(View(flagship))
+    assert any(row.cells[0] == name for row in systems_table(view, view.book.variables[0]).rows)
+    drawing = forest(view, view.book.variable("frames"))
+    assert drawing is not None
+    assert name in drawing.svg
 
 
 def test_a_baseline_with_nothing_at_all_is_no_system(flagship: Scores) -> None:
