@@ -68,8 +68,23 @@ class _SeedsNames:
 class _CurveNames:
     folder: str = "curve"
     documents: str = "documents.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class _FoldNames:
+    """Endings of what stands for one training whose predictions alone are kept."""
+
     training: str = "training"
     predictions: str = "predictions.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class _ReviewNames:
+    folder: str = "review"
+    table: str = "review.csv"
+
+    def splits(self, number: int) -> str:
+        return f"fold-{number}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,8 @@ class _JobNames:
 RUN = _RunNames()
 JOB = _JobNames()
 CURVE = _CurveNames()
+FOLD = _FoldNames()
+REVIEW = _ReviewNames()
 SEEDS = _SeedsNames()
 BUNDLE = _BundleNames()
 BASELINE = _BaselineNames()

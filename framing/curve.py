@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from framing.artifacts import CURVE, RUN, read_json, read_predictions, write_predictions, write_text
+from framing.artifacts import CURVE, RUN, read_json, write_text
 from framing.config import AddedConfig, RunConfig, load_config
-from framing.data.corpus import Corpus, sentences_hash
+from framing.data.corpus import Corpus
 from framing.data.readers import read_corpus
 from framing.data.splits import make_splits
 from framing.errors import ConfigError
@@ -39,22 +38,15 @@ from framing.external import (
     final_coder,
     scored_corpus,
 )
+from framing.folds import train_and_label
 from framing.inference.bundle import Bundle, load_bundle
 from framing.inference.labeller import Labeller
 from framing.metrics.checks import IndexArray
 from framing.records import Prediction
 from framing.report import write_report
 from framing.scoring import Scored
-from framing.study import Study, load_study, study_of
-from framing.train import (
-    Say,
-    Stage,
-    check,
-    ensure_checkpoint,
-    hide_loading_bars,
-    label_with_checkpoint,
-    run_digest,
-)
+from framing.study import Study, study_of
+from framing.train import Say, hide_loading_bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,20 +350,5 @@ def _out_of_fold(
     )
     data = material.config.data.model_copy(update={"add": (*material.config.data.add, added)})
     config = material.config.model_copy(update={"data": data, "seeds": (material.seed,)})
-    study = load_study(config)
-    check(config, study)
     sentences = [s for s in material.scored.sentences if s.doc_id in fold]
-    digest = run_digest(config, study)
-    training = folder / f"{digest}.{CURVE.training}"
-    done = folder / f"{digest}-{sentences_hash(sentences)[:8]}.{CURVE.predictions}"
-    if done.is_file():
-        material.say(f"{done}: finished already")
-        predictions = read_predictions(done)
-    else:
-        stage = Stage(config, study, material.seed, training, material.say)
-        ensure_checkpoint(stage)
-        predictions = label_with_checkpoint(stage, sentences)
-        write_predictions(done, predictions)
-    # A checkpoint of 90 MB has done its work.
-    shutil.rmtree(training, ignore_errors=True)
-    return predictions
+    return train_and_label(config, sentences, folder, material.say)

@@ -22,12 +22,13 @@ COMMANDS = {
     "train": "fine-tune a model from a run config",
     "evaluate": "score a run on other coded data",
     "curve": "learning curve: what coded sentences of your own are worth",
+    "review": "find the codes that coders should look at again",
     "report": "make a run's report again from its scores",
     "export": "make a small, fast bundle of a run",
     "predict": "label articles or sentences offline",
 }
 #: Commands that keep what is done when they are stopped; predict does so with --out.
-_CONTINUE = ("train", "curve")
+_CONTINUE = ("train", "curve", "review")
 #: A full disk, a quota used up, the largest size of a file.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -200,6 +200,7 @@ def ties(
 @dataclass(frozen=True)
 class _Mistake:
     confidence: float
+    gold_probability: float
     row: int
     head: Head
     gold: tuple[str, ...]
@@ -208,44 +209,90 @@ class _Mistake:
     probability: float
 
 
-def confident_errors(
-    gold: Answers,
-    model: Answers,
-    book: Codebook,
-    sentences: Sequence[Sentence],
-    *,
-    annotations: Sequence[Annotation],
-    source_fields: Sequence[str],
-    most: int,
-) -> Iterator[schema.ConfidentError]:
-    """The wrong decisions that the model was surest of.
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A code that a model would not have given.
 
-    A wrongly given label is as confident as its probability p, a wrongly missing one as 1 - p.
+    Attributes:
+        gold_probability: That the model gives the code.
+        error: Sentence, code, decision, and what every coder gave.
+    """
 
-    Args:
+    gold_probability: float
+    error: schema.ConfidentError
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Coded sentences and what a model says of them.
+
+    Attributes:
         gold: Taken as true.
         model: With probabilities.
         book: The codebook.
         sentences: In the order of gold and model.
         annotations: Of all coders.
         source_fields: Metadata fields of which the first that is filled is shown.
+    """
+
+    gold: Answers
+    model: Answers
+    book: Codebook
+    sentences: Sequence[Sentence]
+    annotations: Sequence[Annotation]
+    source_fields: Sequence[str]
+
+    def mistakes(self) -> list[_Mistake]:
+        """Where the model decides otherwise than gold, by head and sentence."""
+        units = [(head_units(h, self.gold, self.model, self.book), h) for h in self.book.heads]
+        return [mistake for found, head in units for mistake in _mistakes(found, head)]
+
+    def told(self, mistakes: Iterable[_Mistake]) -> Iterator[schema.ConfidentError]:
+        """Mistakes with their sentences and what every coder gave."""
+        coded_by: dict[str, list[Annotation]] = {}
+        for annotation in sorted(self.annotations, key=lambda a: a.coder):
+            coded_by.setdefault(annotation.sentence_id, []).append(annotation)
+        for mistake in mistakes:
+            sentence = self.sentences[mistake.row]
+            coders = coded_by.get(sentence.id, [])
+            given = {a.coder: _given(a, mistake.head, self.book) for a in coders}
+            source = next((v for f in self.source_fields if (v := sentence.value(f))), "")
+            yield _confident_error(mistake, sentence, source, given)
+
+
+def confident_errors(coded: Coded, most: int) -> Iterator[schema.ConfidentError]:
+    """The wrong decisions that the model was surest of.
+
+    A wrongly given label is as confident as its probability p, a wrongly missing one as 1 - p.
+
+    Args:
+        coded: Sentences, gold and model.
         most: How many.
 
     Yields:
         Most confident first; equally confident ones in the order of the sentences.
     """
-    mistakes = [
-        m for head in book.heads for m in _mistakes(head_units(head, gold, model, book), head)
-    ]
-    mistakes.sort(key=lambda m: (-m.confidence, m.row))
-    coded_by: dict[str, list[Annotation]] = {}
-    for annotation in sorted(annotations, key=lambda a: a.coder):
-        coded_by.setdefault(annotation.sentence_id, []).append(annotation)
-    for mistake in mistakes[:most]:
-        sentence = sentences[mistake.row]
-        given = {a.coder: _given(a, mistake.head, book) for a in coded_by.get(sentence.id, [])}
-        source = next((v for f in source_fields if (v := sentence.value(f))), "")
-        yield _confident_error(mistake, sentence, source, given)
+    ranked = sorted(coded.mistakes(), key=lambda m: (-m.confidence, m.row))
+    yield from coded.told(ranked[:most])
+
+
+def suspects(coded: Coded) -> Iterator[Suspect]:
+    """Codes that may be wrong, those that the model finds least probable first.
+
+    Self-confidence in the words of Northcutt et al. 2021, "Confident Learning: Estimating
+    Uncertainty in Dataset Labels": the probability of the given label, by a model that has not
+    learnt from the sentence.
+
+    Args:
+        coded: Sentences, gold and such a model.
+
+    Yields:
+        One for each label of a multi_label head and each single_label head that the model would
+        have coded otherwise.
+    """
+    ranked = sorted(coded.mistakes(), key=lambda m: (m.gold_probability, m.row))
+    for mistake, error in zip(ranked, coded.told(ranked), strict=True):
+        yield Suspect(mistake.gold_probability, error)
 
 
 def _confident_error(
@@ -272,15 +319,16 @@ def _mistakes(units: MultiUnits | SingleUnits, head: Head) -> Iterator[_Mistake]
         for i in np.flatnonzero(units.gold != units.predicted):
             k = int(units.predicted[i])
             p, label = float(probabilities[i, k]), units.labels[k]
-            truth = units.labels[int(units.gold[i])]
-            yield _Mistake(p, int(units.rows[i]), head, (truth,), (label,), label, p)
+            right = int(units.gold[i])
+            truth, p_gold = units.labels[right], float(probabilities[i, right])
+            yield _Mistake(p, p_gold, int(units.rows[i]), head, (truth,), (label,), label, p)
         return
     for i, k in np.argwhere(units.gold != units.predicted):
         p = float(probabilities[i, k])
         confidence = p if units.predicted[i, k] else 1 - p
         gold, predicted = _names(units, units.gold[i]), _names(units, units.predicted[i])
         row, label = int(units.rows[i]), units.labels[k]
-        yield _Mistake(confidence, row, head, gold, predicted, label, p)
+        yield _Mistake(confidence, 1 - confidence, row, head, gold, predicted, label, p)
 
 
 def _names(units: MultiUnits, flags: BoolArray) -> tuple[str, ...]:

@@ -395,15 +395,15 @@ def _official(material: _Material, figures: Sequence[OfficialFigure]) -> Iterato
 
 def _errors(material: _Material, model: Answers) -> Iterator[schema.ConfidentError]:
     settings = material.settings
-    return details.confident_errors(
-        material.gold,
-        model,
-        material.book,
-        material.sentences,
+    coded = details.Coded(
+        gold=material.gold,
+        model=model,
+        book=material.book,
+        sentences=material.sentences,
         annotations=material.annotations,
         source_fields=settings.slice_fields,
-        most=settings.max_errors,
     )
+    return details.confident_errors(coded, settings.max_errors)
 
 
 def _slices(material: _Material, model: Answers) -> Iterator[schema.Slice]:

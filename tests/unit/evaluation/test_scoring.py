@@ -10,12 +10,14 @@ from framing.data.gold import gold_annotations
 from framing.decisions import Decisions, calibrated_probabilities, to_predictions
 from framing.errors import ConfigError, DataError
 from framing.evaluation import schema
+from framing.evaluation.details import Coded, suspects
 from framing.evaluation.scoring import (
     DataDescription,
     EvaluationSettings,
     System,
     evaluate_systems,
 )
+from framing.evaluation.units import people_answers, system_answers
 from framing.records import Annotation, Sentence
 from tests.unit.evaluation.conftest import PROBABILITIES
 
@@ -471,6 +473,33 @@ def test_confident_errors(example):
     assert (first.previous, first.source) == ("Prices fell.", "North")
     assert second.coders == {"A": "(none present)", "B": "(none present)"}
     assert len(example.scores(settings=EvaluationSettings(resamples=0, max_errors=2)).errors) == 2
+
+
+def test_suspects_are_ranked_by_the_probability_of_the_code(example):
+    probabilities = PROBABILITIES.copy()
+    probabilities[1, 5:8] = (0.6, 0.2, 0.2)
+    probabilities[2, 0], probabilities[2, 8:] = 0.75, (0.35, 0.65)
+    coded = Coded(
+        gold=people_answers(example.gold, example.book),
+        model=system_answers(
+            example.system(probabilities=probabilities).predictions, example.book, "model"
+        ),
+        book=example.book,
+        sentences=example.sentences,
+        annotations=annotations(example, ("A", A)),
+        source_fields=("source",),
+    )
+    found = list(suspects(coded))
+    # What the model gives to the code itself: a single_label head's decided label would leave
+    # 0.4 and 0.35, an economy that gold lacks has 1 - 0.75.
+    assert [(s.error.sentence_id, s.error.head, s.error.label) for s in found] == [
+        ("s2", "tone.health", "good"),
+        ("s3", "topics", "economy"),
+        ("s3", "voice", "quoted"),
+        ("s2", "topics", "economy"),
+    ]
+    assert [s.gold_probability for s in found] == pytest.approx([0.2, 0.25, 0.35, 0.4])
+    assert found[1].error.source == "South"
 
 
 def test_curves_carry_the_threshold_and_the_point_there(example):
