@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
     from framing.inference.model import Model
 
 __version__ = "0.1.0"
+
+# onnxruntime reports its use to its maker unless told otherwise before it is imported; it would
+# ask the network for that, and leave a number that stands for this machine in a temporary file.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def load(path: Path | str, screen: float | None = None, device: str = "cpu") -> Model:

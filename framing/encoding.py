@@ -33,6 +33,8 @@ OWN_PLACES = "own_places"
 PAIR_INPUTS = ("input_ids", "attention_mask", "token_type_ids", OWN_PLACES)
 #: Characters that are tokenized together: their tokens take some thirty times the memory.
 _MOST_CHARACTERS = 2**20
+#: Characters of one segment of which tokens are made: far more than any encoder takes.
+_MOST_OF_ONE = 2**17
 #: Of a place in a text.
 _MOST_DIGITS = 18
 
@@ -174,10 +176,15 @@ def _tokenized(
     tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], settings: InputSettings
 ) -> list[TokenizedSentence]:
     frame = _Frame(tokenizer, bool(settings.context), settings.max_length)
-    texts = tokenizer.encode_batch([text for _, text in pairs], add_special_tokens=False)
+    texts = tokenizer.encode_batch(
+        [text[:_MOST_OF_ONE] for _, text in pairs], add_special_tokens=False
+    )
     if not settings.context:
         return [frame.filled([], text.ids) for text in texts]
-    firsts = tokenizer.encode_batch([first for first, _ in pairs], add_special_tokens=False)
+    # Of the sentence before, the end counts.
+    firsts = tokenizer.encode_batch(
+        [first[-_MOST_OF_ONE:] for first, _ in pairs], add_special_tokens=False
+    )
     return [frame.filled(a.ids, b.ids) for a, b in zip(firsts, texts, strict=True)]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 from framing import __version__
 from framing.artifacts import writing
@@ -68,7 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # Options before the command take no value, so the first other word is the command.
     command = next((a for a in arguments if not a.startswith("-")), None)
-    args = build_parser(command).parse_args(arguments)
+    with lasting_errors():
+        return _run(build_parser(command).parse_args(arguments))
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         status = importlib.import_module(f"framing.cli.{args.command}").run(args)
         with writing("standard output"):
@@ -81,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"framing: interrupted{advice}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough.
+        # The reader of standard output, such as `head`, has seen enough.
         _drop_unwritten()
         return 0
     except OSError as error:
@@ -106,6 +112,51 @@ def _replace_closed_streams() -> None:
         sys.stdout = nothing.open(encoding="utf-8")
     if sys.stderr is None:
         sys.stderr = nothing.open("w", encoding="utf-8")
+
+
+class _LastingErrors:
+    """Standard error whose reader may go: from then on nothing is said, and work goes on.
+
+    Args:
+        stream: Standard error.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write if anybody reads."""
+        with self._heard():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush if anybody reads."""
+        with self._heard():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _heard(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            # What was not written would be tried again at exit.
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+@contextlib.contextmanager
+def lasting_errors() -> Iterator[None]:
+    """Let work outlast the reader of its messages, such as a terminal that is closed."""
+    stream = sys.stderr
+    sys.stderr = cast("TextIO", _LastingErrors(stream))
+    try:
+        yield
+    finally:
+        sys.stderr = stream
 
 
 def _failed(args: argparse.Namespace, message: str) -> int:

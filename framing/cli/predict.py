@@ -7,6 +7,7 @@ import contextlib
 import functools
 import io
 import itertools
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +38,8 @@ _STDOUT = "standard output"
 _SHOWN = 20
 #: Bytes of an input that takes a while.
 _LARGE = 2**16
+#: Bytes that names of files beside an output have more than it.
+_NAME_ROOM = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -266,18 +269,23 @@ def _check_apart(args: argparse.Namespace, job: Job | None) -> None:
     """Stop before work begins where one output would be written over another."""
     outputs = _named_outputs(args)
     for first, second in itertools.combinations(outputs, 2):
-        if outputs[first].resolve() == outputs[second].resolve():
+        if _real(outputs[first]) == _real(outputs[second]):
             raise OutputError(f"{first} and {second} both name {outputs[first]}; name two files")
     if job is None:
         return
-    bad, folder = job.bad.resolve(), job.folder.resolve()
+    bad, folder = _real(job.bad), _real(job.folder)
     for name, path in outputs.items():
-        if path.resolve() == bad:
+        if _real(path) == bad:
             raise OutputError(f"{name}: {path} is for the bad rows of --out; name another file")
-        if path.resolve().is_relative_to(folder):
+        if _real(path).is_relative_to(folder):
             raise OutputError(
                 f"{name}: {path} is for the unfinished work of --out; name another file"
             )
+
+
+def _real(path: Path) -> Path:
+    """What a path leads to; `Path.resolve` raises where links lead in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _check_development(bundle: Bundle, plan: Plan) -> None:
@@ -300,12 +308,19 @@ def _check_place(path: Path) -> None:
                 f"{path}: is a device or pipe, no file; name a file, or leave out --out to write "
                 "to standard output"
             )
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        above = path.absolute().parents
+        folder = next(parent for parent in above if parent.exists() or parent.is_symlink())
         if not folder.is_dir():
-            raise OutputError(f"{path}: cannot write here: {folder} is a file, not a folder")
+            raise OutputError(f"{path}: cannot write here: {folder} is no folder")
         # Rights alone do not tell: file systems may be read-only.
         with tempfile.TemporaryFile(dir=folder):
             pass
+        longest = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+        if (length := len(os.fsencode(path.name))) > longest - _NAME_ROOM:
+            raise OutputError(
+                f"{path}: the name has {length} bytes, and files beside it have up to {_NAME_ROOM} "
+                f"more, where {longest} are the limit; take a shorter one"
+            )
     except OSError as error:
         raise OutputError(f"{path}: cannot write here: {error.strerror}") from None
 

@@ -49,9 +49,13 @@ def as_text(value: Any) -> str:
 
 def _as_json(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=_json_cell)
     except RecursionError:
         raise DataError("expected lists and objects of few levels, found too many") from None
+
+
+def _json_cell(value: Any) -> str:
+    return _decoded(value) if isinstance(value, bytes) else str(value)
 
 
 def _decoded(value: bytes) -> str:

@@ -16,6 +16,8 @@ from framing.errors import DataError
 
 #: Endings of compressed files -> the name of the format in messages.
 COMPRESSED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
+#: What zstd says of a file for which it would need more memory than it takes by default.
+_WINDOW = "too much memory"
 #: What reading a damaged compressed file raises.
 DAMAGED = (EOFError, OSError, lzma.LZMAError, zlib.error)
 
@@ -80,7 +82,8 @@ def open_bytes(path: Path, meter: Meter | None = None) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise DataError(f"{path}: cannot read: {error.strerror}") from None
     with raw:
-        if meter is not None:
+        # A pipe has no place that could be told.
+        if meter is not None and raw.seekable():
             meter.follow(lambda: 0 if raw.closed else raw.tell())
         with _decompressed(raw, _ending(path.name)) as file:
             yield file
@@ -110,4 +113,10 @@ def damage(path: Path | str, error: Exception) -> DataError:
     kind = format_name(str(path))
     if not kind:
         return DataError(f"{path}: cannot read: {error}")
+    if _WINDOW in str(error):
+        return DataError(
+            f"{path}: was compressed with a longer window than can be read here ({error}); unpack "
+            "it (zstd -d --long=31), or pass it through standard input (zstd -dc --long=31 FILE | "
+            "framing predict - --stdin-format ...)"
+        )
     return DataError(f"{path}: not a whole {kind} file: {error}; get it again")

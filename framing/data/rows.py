@@ -316,15 +316,18 @@ def complete_all(
     by one, so that a sample with gaps gets no wrong context.
 
     Args:
-        drafts: One for each sentence.
+        drafts: One or more for each sentence.
         unordered: Documents in which no previous sentence is filled in.
     """
     counted: defaultdict[str, int] = defaultdict(int)
+    places: dict[tuple[str, str], int] = {}
     positions, texts = [], {}
     for draft in drafts:
         document = draft.sentence.doc_id
-        position = counted[document] if draft.position is None else draft.position
-        counted[document] += 1
+        # Rows with one id, such as those of several coders, are about one sentence.
+        place = places.setdefault((document, draft.sentence.id), counted[document])
+        counted[document] += place == counted[document]
+        position = place if draft.position is None else draft.position
         positions.append(position)
         if document not in unordered:
             texts[document, position] = draft.sentence.text
@@ -337,12 +340,15 @@ def complete_all(
 class Completer:
     """As `complete_all`, in constant memory: a document's rows must stand together in order.
 
-    Bad rows pass. The sentence after one has no previous sentence, since that is not known.
+    Bad rows pass. The sentence after one has no previous sentence, since that is not known. Rows
+    with one id that follow each other, such as those of several coders, are about one sentence.
     """
 
     def __init__(self) -> None:
         self._document: str | None = None
+        self._id = ""
         self._position = 0
+        self._previous = ""
         self._text = ""
 
     def complete(self, draft: Draft | BadRow) -> Sentence | BadRow:
@@ -351,12 +357,15 @@ class Completer:
             self._text = ""
             return draft
         same = draft.sentence.doc_id == self._document
-        default = self._position + 1 if same else 0
+        again = same and draft.sentence.id == self._id
+        default = self._position + (not again) if same else 0
         position = default if draft.position is None else draft.position
-        follows = same and position == self._position + 1
-        sentence = draft.completed(position, self._text if follows else "")
-        self._document, self._position = sentence.doc_id, sentence.position
-        self._text = sentence.text
+        if not again:
+            follows = same and position == self._position + 1
+            self._previous = self._text if follows else ""
+        sentence = draft.completed(position, self._previous)
+        self._document, self._id = sentence.doc_id, sentence.id
+        self._position, self._text = sentence.position, sentence.text
         return sentence
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 Source = Path | TextIO
 STDIN = Path("-")
 _BATCH = 4096
+#: Bytes of a Parquet column that are read at a time.
+_PARQUET_BUFFER = 2**20
 #: Delimiter -> its name in messages.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 #: A quoted cell: its mark stands at the start of the line or after a delimiter. Where a line break
@@ -277,7 +279,9 @@ def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterat
     # never closed would take the rest of the file into memory.
     csv.field_size_limit(_LONGEST_FIELD)
     source = _Lines(path, meter)
-    first = source.peek()
+    while (first := source.peek()) and not first.strip():
+        next(source)
+        source.take()
     if delimiter is None:
         delimiter = _delimiter(first)
     rows = csv.reader(source, delimiter=delimiter, strict=True)
@@ -430,7 +434,9 @@ def _parquet(path: Path, meter: Meter | None) -> Iterator[Row | BadRow]:
     name, row = source_name(path), 0
     try:
         # Arrow itself opens only files whose names are UTF-8.
-        with path.open("rb") as opened, pq.ParquetFile(opened) as file:
+        # Arrow would read all row groups ahead, and keep them until the file is closed.
+        kept = {"pre_buffer": False, "buffer_size": _PARQUET_BUFFER}
+        with path.open("rb") as opened, pq.ParquetFile(opened, **kept) as file:
             if meter is not None:
                 size, rows = path.stat().st_size, max(file.metadata.num_rows, 1)
                 meter.follow(lambda: size * row // rows)
@@ -490,13 +496,31 @@ def _in_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _coarser(kind: pa.DataType) -> pa.DataType:
+    """A type with microseconds in the place of nanoseconds, however deep they stand in it."""
     import pyarrow as pa
 
+    if pa.types.is_nested(kind):
+        return _coarser_nested(kind)
     if getattr(kind, "unit", "") != "ns":
         return kind
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", kind.tz)
     return pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+
+
+def _coarser_nested(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_coarser(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_coarser(kind.key_type), _coarser(kind.item_type))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        make = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return make(kind.value_field.with_type(_coarser(kind.value_type)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_coarser(kind.value_type)), kind.list_size)
+    return kind
 
 
 def _row_by_itself(batch: pa.RecordBatch, place: Place) -> Row | BadRow:

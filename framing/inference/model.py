@@ -146,15 +146,18 @@ def prediction_columns(predictions: Sequence[Prediction], book: Codebook) -> dic
 
 
 def _sentences(data: Any) -> Iterator[Sentence]:
-    if _package(data) == "datasets" and isinstance(data, Mapping):
+    if _package(type(data)) == "datasets" and isinstance(data, Mapping):
         raise DataError(
             f"label: expected one data set, found a {type(data).__name__} with the splits "
             f"{', '.join(map(str, data))}; pass one split, such as data[{next(iter(data), '')!r}]"
         )
-    if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
+    # Other data frames give the names of their columns where texts are looked for.
+    frame = hasattr(data, "columns")
+    if frame or isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
         raise DataError(
-            f"label: expected a list of texts or a data frame, found {type(data).__name__}; for "
-            "the text of an article use framing.data.page.article_sentences"
+            "label: expected a list of texts or a data frame of pandas, polars or datasets, found "
+            f"{type(data).__name__}; for the text of an article use "
+            "framing.data.page.article_sentences"
         )
     for number, item in enumerate(data):
         if isinstance(item, Sentence):
@@ -182,21 +185,27 @@ TEXT_COLUMNS = ("text", "sentence")
 _FRAMES = {"pandas": "DataFrame", "polars": "DataFrame", "datasets": "Dataset"}
 
 
-def _package(data: object) -> str:
-    return type(data).__module__.partition(".")[0]
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
+def _frame_package(data: object) -> str:
+    """The package whose data frame this is, or a kind of it; "" where it is none."""
+    kinds = ((kind, _package(kind)) for kind in type(data).__mro__)
+    return next((name for kind, name in kinds if kind.__name__ == _FRAMES.get(name)), "")
 
 
 def _is_frame(data: object) -> bool:
-    return type(data).__name__ == _FRAMES.get(_package(data))
+    return bool(_frame_package(data))
 
 
 def _column_names(frame: Any) -> list[str]:
-    names = frame.column_names if _package(frame) == "datasets" else frame.columns
+    names = frame.column_names if _frame_package(frame) == "datasets" else frame.columns
     return [str(name) for name in names]
 
 
 def _records(frame: Any) -> Iterator[dict[str, Any]]:
-    package = _package(frame)
+    package = _frame_package(frame)
     if package == "pandas":
         names, missing = _column_names(frame), sys.modules["pandas"].NA
         for values in frame.itertuples(index=False, name=None):
@@ -216,7 +225,7 @@ def _plain(cell: Any) -> Any:
 
 def _with_columns(frame: Any, columns: Mapping[str, list[Any]], book: Codebook) -> Any:
     """The frame with columns whose types say nothing of their values, not even where all lack."""
-    package = sys.modules[_package(frame)]
+    package = sys.modules[_frame_package(frame)]
     if package.__name__ == "pandas":
         return package.concat([frame, _in_pandas(frame, columns, book)], axis=1)
     import pyarrow as pa
@@ -226,6 +235,10 @@ def _with_columns(frame: Any, columns: Mapping[str, list[Any]], book: Codebook) 
         arrays = {name: pa.array(columns[name], kind) for name, kind in types}
         return frame.with_columns([package.from_arrow(a).alias(n) for n, a in arrays.items()])
     features = package.Features.from_arrow_schema(pa.schema(types))
+    if not len(frame):
+        # Joined to others, columns of a data set without rows are lost.
+        whole = package.Features({**frame.features, **features})
+        return package.Dataset.from_dict({name: [] for name in whole}, features=whole)
     added = package.Dataset.from_dict(columns, features=features)
     return package.concatenate_datasets([frame, added], axis=1)
 

@@ -169,15 +169,17 @@ class _Finder:
     def _found(self, path: Path) -> Iterator[InputFile]:
         if not path.is_dir():
             if _suffix(path) and _suffix(path) not in _KNOWN:
+                inner = without_compression(path.name)
+                ending = f"{Path(inner).suffix}{path.name[len(inner) :]}"
                 raise DataError(
-                    f"{path}: unknown format {path.suffix!r}; known: {_ALL_KNOWN}. "
+                    f"{path}: unknown format {ending!r}; known: {_ALL_KNOWN}. "
                     "Save the text of a web page or document as .txt"
                 )
             yield _file(path, Path(path.name))
         elif is_saved_dataset(path):
             size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
             yield InputFile(str(path), printable(path.resolve().name), size)
-        elif any(path.glob("sentences.*")):
+        elif any(_is_corpus_table(file) for file in path.glob("sentences.*")):
             file = sentences_file(path)
             yield _file(file, Path(file.name))
         else:
@@ -225,8 +227,16 @@ def _is_part(path: Path, named: Path) -> bool:
     )
 
 
+def _is_corpus_table(path: Path) -> bool:
+    """Whether a file is named as that with the sentences of a corpus."""
+    return path.is_file() and _suffix(path) in _TABLES and _stem(Path(path.name)) == "sentences"
+
+
 def _file(path: Path, name: Path) -> InputFile:
-    size = path.stat().st_size if path.exists() else 0
+    size: int | None = 0
+    if path.exists():
+        # How much comes through a pipe is not known before it is read.
+        size = path.stat().st_size if path.is_file() else None
     return InputFile(str(path), printable(_stem(name)), size)
 
 
@@ -324,7 +334,8 @@ class _Reader:
         if file.path == STDIN:
             yield from self.standard_input()
         elif not path.is_dir() and _suffix(path) not in _TABLES:
-            yield self.article(read_text(path), _unique(file.stem, self.doc_ids), {}, file.path)
+            text = _refuse_json(read_text(path), file)
+            yield self.article(text, _unique(file.stem, self.doc_ids), {}, file.path)
         else:
             yield from self.table(path, "", file.stem)
 
@@ -417,7 +428,25 @@ def _unique(name: str, taken: dict[str, int]) -> str:
 
 def _looks_like_json_lines() -> bool:
     head = sys.stdin.buffer.peek(64) if isinstance(sys.stdin.buffer, io.BufferedReader) else b""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    return _begins_as_json(head.decode("utf-8", "replace"))
+
+
+def _begins_as_json(text: str) -> bool:
+    return text.removeprefix("\ufeff").lstrip().startswith("{")
+
+
+def _refuse_json(text: str, file: InputFile) -> str:
+    """The text of an article in a file whose name says nothing of its format.
+
+    Raises:
+        DataError: It begins as JSON lines do.
+    """
+    if not _suffix(Path(file.path)) and _begins_as_json(text):
+        raise DataError(
+            f"{file.path}: expected the text of an article, since the name has no ending, found "
+            "JSON; call it .jsonl, or pass it through standard input (framing predict -)"
+        )
+    return text
 
 
 def read_text(path: Path) -> str:

@@ -1,6 +1,7 @@
 """What coders should look at again: codes that a model of other documents would not give."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_wrong_codes_are_found_and_stopped_work_continues(
     printed = capsys.readouterr().out
     assert printed.count("finished already") == 2
     assert "topics: macro-F1 0." in printed
-    found = list(csv.DictReader(out.read_text(encoding="utf-8-sig").splitlines()))
+    found = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig"))))
     assert f"{len({r['id'] for r in found})} of 240 sentences have a code" in printed
     probabilities = [float(r["gold_probability"]) for r in found]
     assert probabilities == sorted(probabilities)

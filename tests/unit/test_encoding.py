@@ -207,3 +207,12 @@ def test_a_tokenizer_that_does_not_know_every_letter() -> None:
     sentence = Sentence("s", "x y", "d", previous="x")
     (found,) = tokenize(tokenizer, [sentence], InputSettings(("previous",), 16))
     assert found == TokenizedSentence((1, 0, 1, 2, 0), (0, 0, 1, 1, 1))
+
+
+def test_a_text_of_enormous_length(tokenizer) -> None:
+    settings = InputSettings(("previous",), 8)
+    sentence = Sentence("1", "w1 w2 " + "w3 " * 400_000, "d", 0, "p1 " * 400_000 + "p2 p3")
+    recorder = Recorder(tokenizer)
+    (row,) = tokenize(recorder, [sentence], settings)
+    assert names(tokenizer, row) == "[CLS] [SEP] w1 w2 w3 w3 w3 [SEP]"
+    assert max(recorder.characters) < 200_000

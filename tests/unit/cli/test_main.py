@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,26 @@ def test_other_writing_to_a_full_disk(
     monkeypatch.setattr("framing.cli.train.run", broken)
     with pytest.raises(OSError, match="Input/output error"):
         main(["train", "x.yaml"])
+
+
+def test_messages_that_nobody_reads_do_not_stop_work(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "import framing.cli.report as command\n"
+        "from framing.cli.main import main\n"
+        "def run(args):\n"
+        "    for k in range(3):\n"
+        "        print('a message', file=sys.stderr, flush=True)\n"
+        "        print('row', k, flush=True)\n"
+        "    return 0\n"
+        "command.run = run\n"
+        "sys.exit(main(['report', 'somewhere']))\n"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=write, check=False
+    )
+    os.close(write)
+    assert done.stdout.split(b"\n") == [b"row 0", b"row 1", b"row 2", b""]
+    assert done.returncode == 0

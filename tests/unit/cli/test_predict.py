@@ -289,8 +289,8 @@ def test_overwriting(bundle: Path, article: Path, tmp_path: Path) -> None:
         (["--column", "id=x", "--column", "id=y"], "expected one column for id, found x and y;"),
         (["--column", "text=x", "--text-column", "y"], "one column for text, found x and y;"),
         (["--html", "."], "is a folder; name a file in it"),
-        (["--out", f"{__file__}/new/x.csv"], "test_predict.py is a file, not a folder"),
-        (["--html", f"{__file__}/x.html"], "test_predict.py is a file, not a folder"),
+        (["--out", f"{__file__}/new/x.csv"], "test_predict.py is no folder"),
+        (["--html", f"{__file__}/x.html"], "test_predict.py is no folder"),
         (["--out", "x" * 300 + ".csv"], "cannot write here: File name too long"),
         (["--format", "parquet"], "Parquet goes to a file only; name it with --out"),
         (["--workers", "2"], "--workers is for --engine ray only"),
@@ -792,3 +792,16 @@ def test_closed_standard_streams(
     assert found.stdout == ""
     if "--out" in arguments:
         assert len((article.parent / "out.jsonl").read_text().splitlines()) == 2
+
+
+def test_outputs_whose_names_cannot_be_used(
+    bundle: Path, article: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    arguments = [article, "--out", tmp_path / "loop" / "x.jsonl", "--html", tmp_path / "y.html"]
+    assert _run(bundle, *arguments) == 2
+    assert "cannot write here" in capsys.readouterr().err
+    long = tmp_path / ("x" * 244 + ".jsonl")
+    assert _run(bundle, article, "--out", long) == 2
+    assert "the name has 250 bytes" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir() if path != article) == ["loop"]

@@ -9,8 +9,8 @@ import pytest
 
 from framing.data.problems import BadRow, Place
 from framing.data.readers import ColumnMapping, iter_sentences, read_sentences
-from framing.data.rows import Draft, SentenceReader, order_is_known
-from framing.data.tables import Row
+from framing.data.rows import Draft, SentenceReader, complete_all, order_is_known
+from framing.data.tables import Row, iter_rows
 from framing.errors import ConfigError, DataError
 from framing.records import Sentence
 
@@ -282,3 +282,25 @@ def test_after_a_bad_row_the_sentence_before_is_not_known() -> None:
 )
 def test_what_coders_rows_tell_of_the_order(rows: str, known: bool) -> None:
     assert order_is_known([(row[0], row[1:]) for row in rows.split()]) is known
+
+
+def test_rows_of_several_coders_are_one_sentence(tmp_path: Path) -> None:
+    rows = "id,doc_id,coder,text\ns1,d,A,One\ns1,d,B,One\ns2,d,A,Two\ns2,d,B,Two\ns3,d,A,Three\n"
+    read_alone = read(tmp_path, rows)
+    assert [(s.position, s.previous) for s in read_alone] == [
+        (0, ""),
+        (0, ""),
+        (1, "One"),
+        (1, "One"),
+        (2, "Two"),
+    ]
+    # The same where rows need not stand together.
+    (tmp_path / "x.csv").write_text(rows, encoding="utf-8")
+    reader = SentenceReader(ColumnMapping(), "x")
+    together = complete_all([reader.draft(row) for row in iter_rows(tmp_path / "x.csv")])
+    assert together == read_alone
+
+
+def test_rows_of_one_id_without_a_document_have_nothing_before_them(tmp_path: Path) -> None:
+    found = read(tmp_path, "id,text\ns1,One\ns1,One\ns2,One\n")
+    assert [(s.position, s.previous) for s in found] == [(0, "")] * 3

@@ -9,6 +9,7 @@ import lzma
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -423,3 +424,82 @@ def test_damaged_folders_of_datasets(
     damaged.write_bytes(damaged.read_bytes()[:4000] if content is None else content)
     with pytest.raises(DataError, match=f"set: not a readable folder of `datasets`: {message}"):
         list(iter_rows(folder))
+
+
+def test_blank_lines_before_a_header(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "\ufeff\n \r\nid;text\na;One\n")
+    (row,) = iter_rows(path)
+    assert row.values == {"id": "a", "text": "One"}
+    assert row.place.line == 4
+
+
+def test_memory_does_not_grow_with_a_parquet_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    # 24 MB that compress to nothing less, in groups of half a MB.
+    texts = [os.urandom(500).hex() for _ in range(24_000)]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=500, compression="none")
+    # Arrow reads an open file through bytes of Python.
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_rows(path)) == len(texts)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 15e6
+
+
+def test_nanoseconds_and_bytes_within_other_values(tmp_path: Path) -> None:
+    # For a time zone Arrow would load pandas too, but can do without.
+    moment = pa.timestamp("ns")
+    columns = {
+        "text": pa.array(["One"]),
+        "times": pa.array([[1_000]], pa.list_(moment)),
+        "pair": pa.array([[1_000, 2_000]], pa.list_(pa.time64("ns"), 2)),
+        "where": pa.array([{"at": [7_000]}], pa.struct([("at", pa.large_list(moment))])),
+        "took": pa.array([[("a", 3_000)]], pa.map_(pa.string(), pa.duration("ns"))),
+        "names": pa.array([["\u00e4".encode()]], pa.list_(pa.binary())),
+    }
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table(columns), path)
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from framing.data.readers import iter_sentences\n"
+        "(s,) = iter_sentences(Path(sys.argv[1]))\n"
+        "print(s.metadata['names'], s.metadata['times'], s.metadata['where'], sep='|')\n"
+        "assert 'pandas' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True
+    )
+    names, times, where = done.stdout.strip().split("|")
+    assert names == '["\u00e4"]'
+    assert times == '["1970-01-01 00:00:00.000001"]'
+    assert where == '{"at": ["1970-01-01 00:00:00.000007"]}'
+
+
+def test_a_pipe_of_many_rows(tmp_path: Path) -> None:
+    pipe = tmp_path / "x.jsonl"
+    os.mkfifo(pipe)
+    rows = "".join(f'{{"text": "row {k}"}}\n' for k in range(5_000))
+    code = "import sys; text = sys.stdin.read(); open(sys.argv[1], 'w').write(text)"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code, str(pipe)], stdin=subprocess.PIPE, text=True
+    )
+    assert writer.stdin is not None
+    writer.stdin.write(rows)
+    writer.stdin.close()
+    meter = Meter()
+    found = []
+    for row in read_rows(pipe, meter):
+        found.append(row)
+        assert meter.position == 0
+    assert writer.wait() == 0
+    assert len(found) == 5_000
+
+
+def test_a_zstd_file_of_a_long_window(tmp_path: Path) -> None:
+    # A frame that announces 2 GiB, as `zstd --long=31` does, with one last block of nothing.
+    path = write(tmp_path / "x.jsonl.zst", b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3]) + b"\1\0\0")
+    with pytest.raises(DataError, match=r"a longer window .*zstd -dc --long=31 FILE"):
+        values(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -157,7 +158,7 @@ def test_threads(model: Model) -> None:
 
 def test_what_is_no_text(model: Model) -> None:
     pd = pytest.importorskip("pandas")
-    with pytest.raises(DataError, match="expected a list of texts or a data frame, found str"):
+    with pytest.raises(DataError, match=r"a list of texts or a data frame of .*, found str"):
         model.label("Inflation.")
     with pytest.raises(DataError, match="text 1: expected a text, found None"):
         model.label(["Inflation.", None])  # type: ignore[list-item]
@@ -171,3 +172,44 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, framing; print({'numpy', 'onnxruntime', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_kinds_of_data_frames(model: Model) -> None:
+    pd = pytest.importorskip("pandas")
+
+    class GeoDataFrame(pd.DataFrame):
+        pass
+
+    found = model.label(GeoDataFrame({"text": TEXTS}))
+    assert found["topics"].tolist() == [["prices"], [], ["jobs"]]
+
+
+def test_other_data_frames_are_refused(model: Model) -> None:
+    class Frame:
+        columns = ("text", "id")
+
+        def __iter__(self) -> object:
+            return iter(self.columns)
+
+    with pytest.raises(DataError, match=r"of pandas, polars or datasets, found Frame"):
+        model.label(Frame())
+
+
+def test_a_data_set_without_rows_gets_the_columns_of_others(model: Model) -> None:
+    datasets = pytest.importorskip("datasets")
+    full = datasets.Dataset.from_dict({"text": TEXTS, "n": [1, 2, 3]})
+    empty = full.filter(lambda row: row["n"] > 3)
+    assert model.label(empty).features == model.label(full).features
+    assert len(model.label(empty)) == 0
+
+
+def test_nothing_is_reported_to_anybody(tiny_bundle: Path, tmp_path: Path) -> None:
+    # onnxruntime leaves the number that it reports a machine by in the folder of temporary files.
+    code = "import sys, framing; framing.load(sys.argv[1]).label(['Prices rose.'])"
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run(
+        [sys.executable, "-c", code, str(tiny_bundle)],
+        env=environment | {"TMPDIR": str(tmp_path)},
+        check=True,
+    )
+    assert list(tmp_path.iterdir()) == []

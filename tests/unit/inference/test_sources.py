@@ -416,3 +416,35 @@ def test_an_unknown_text_column(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_is_no_text() -> None:
     assert decode("\ufeffIt did not.".encode(), "x") == "It did not."
+
+
+def test_files_that_only_begin_as_a_corpus(tmp_path: Path) -> None:
+    (tmp_path / "sentences.2024.jsonl").write_text('{"text": "One."}\n', encoding="utf-8")
+    (tmp_path / "sentences.d").mkdir()
+    (tmp_path / "sentences.txt").write_text("Two.\n", encoding="utf-8")
+    assert len(find_inputs([str(tmp_path)])) == 2
+    (tmp_path / "sentences.csv").write_text("text\nThree.\n", encoding="utf-8")
+    (found,) = find_inputs([str(tmp_path)])
+    assert found.path.endswith("sentences.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"), [("x.json.gz", ".json.gz"), ("x.tar.xz", ".tar.xz"), ("x.pdf", ".pdf")]
+)
+def test_unknown_formats_are_told_whole(tmp_path: Path, name: str, ending: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=f"unknown format '{ending}'"):
+        find_inputs([str(tmp_path / name)])
+
+
+def test_json_in_a_file_without_an_ending_is_no_article(tmp_path: Path) -> None:
+    (tmp_path / "fd63").write_text('\n {"text": "One."}\n', encoding="utf-8")
+    (bad,) = read_inputs(find_inputs([str(tmp_path / "fd63")]), SourceSettings())
+    assert isinstance(bad, BadRow)
+    assert "found JSON; call it .jsonl, or pass it through standard input" in bad.reason
+
+
+def test_how_much_comes_through_a_pipe_is_not_known(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.jsonl")
+    (found,) = find_inputs([str(tmp_path / "x.jsonl")])
+    assert found.size is None
