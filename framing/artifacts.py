@@ -244,6 +244,21 @@ def refuse_existing(path: Path, overwrite: bool = False) -> None:
         )
 
 
+def check_run(folder: Path) -> None:
+    """Check that a folder is a run whose model is trained.
+
+    Raises:
+        ArtifactError: It is another folder, or an unfinished run.
+    """
+    if (folder / RUN.record).is_file():
+        return
+    if (folder / RUN.config).is_file():
+        raise ArtifactError(
+            f"{folder}: this run is unfinished; run its training command again to complete it"
+        )
+    raise ArtifactError(f"{folder}: not a run's folder (no {RUN.record} in it)")
+
+
 def write_manifest(folder: Path, name: str, leave_out: Iterable[str] = ()) -> str:
     """Write ``sha256  path`` lines for every file of a folder, in order of path.
 

@@ -195,6 +195,17 @@ class Codebook:
         return [k for head in heads for k in range(head.start, head.stop)]
 
     @property
+    def outline(self) -> dict[str, tuple[Kind, tuple[str, ...]]]:
+        """What must be alike for answers to be compared: head -> its kind and labels."""
+        return {head.name: (head.kind, head.labels) for head in self.heads}
+
+    @property
+    def told_outline(self) -> str:
+        """The outline for people."""
+        parts = (f"{n} ({kind}): {', '.join(labels)}" for n, (kind, labels) in self.outline.items())
+        return "; ".join(parts)
+
+    @property
     def n_logits(self) -> int:
         """Number of logits a model for this codebook has."""
         return self.heads[-1].stop

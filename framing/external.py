@@ -53,8 +53,10 @@ def evaluate_external(
         The scores.
 
     Raises:
-        DataError: The data cannot be read, does not fit the codebook or has no coded sentence, or
-            the adjudicator is none of its coders, or an other model cannot be compared.
+        ArtifactError: There is no bundle in the run or another model's folder.
+        DataError: The data cannot be read, do not fit the codebook or have no coded sentence; the
+            adjudicator is none of their coders; or another model cannot be compared.
+        OutputError: `out` holds something else, or cannot be written.
     """
     out = out.resolve()
     check_replaceable(out)
@@ -76,10 +78,13 @@ def evaluate_external(
     temporary = out.with_name(f".{out.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     train = _training_sentences(run, config)
-    scores = score_run(run, config.evaluation, scored, train, out=temporary, others=others)
-    if out.exists():
-        shutil.rmtree(out)
-    temporary.rename(out)
+    try:
+        scores = score_run(run, config.evaluation, scored, train, out=temporary, others=others)
+        if out.exists():
+            shutil.rmtree(out)
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return scores
 
 
@@ -154,10 +159,10 @@ def scored_corpus(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
 
 def _benchmark_corpus(card: Card, root: Path, book: Codebook) -> Corpus:
     """A benchmark, for a run with the same variables and labels."""
-    expected, found = ({head.name: head.labels for head in b.heads} for b in (card.codebook, book))
-    if expected != found:
+    if card.codebook.outline != book.outline:
         raise DataError(
-            f"{card.name}: expected a run with its variables and labels {expected}, found {found}; "
+            f"{card.name}: expected a run with its variables and labels "
+            f"({card.codebook.told_outline}), found {book.told_outline}; "
             f"train one with `data: {{benchmark: {card.name}}}`"
         )
     return load_benchmark(card, root)

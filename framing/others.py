@@ -1,30 +1,28 @@
 """Other models on the same sentences, such as the one of last week.
 
-A document from which another model has learnt, and the one that is scored has not, flatters the
-other; such documents are left out of the comparison. What a run has learnt from is told by the
-hashes of texts that every run keeps: they outlast changes of its data, and splits that were dealt
-anew.
+A document from which one of two models has learnt, and the other has not, flatters that one; such
+documents are left out of the comparison. What a run has learnt from is told by the hashes of texts
+that every run keeps: they outlast changes of its data, and splits that were dealt anew.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framing.artifacts import RUN
-from framing.codebook import Codebook
-from framing.config import load_config
+from framing.artifacts import RUN, read_json
+from framing.config import BASELINES, load_config
 from framing.data.corpus import content_hash
-from framing.data.leakage import text_hash, text_hashes
+from framing.data.leakage import LEAST_WORDS, normalised, text_hash, text_hashes
 from framing.errors import DataError, FramingError, counted
+from framing.evaluation.schema import BESIDE, CODERS
 from framing.evaluation.scoring import System
 from framing.inference.bundle import Bundle, load_bundle
 from framing.inference.labeller import Labeller
 from framing.records import Sentence
-from framing.scoring import Scored
+from framing.scoring import Scored, other_splits, splits_of_encoder
 from framing.study import study_of
 
 
@@ -35,13 +33,15 @@ class OtherModel:
     Attributes:
         name: Of its folder.
         bundle: Opened.
-        ahead: Hashes of the texts that it has learnt from and the one scored has not, None where
-            nobody knows.
+        apart: Hashes of the texts from which either it has learnt or the model scored, but not
+            both; None where nobody knows.
+        warnings: What makes it look better than it is.
     """
 
     name: str
     bundle: Bundle
-    ahead: frozenset[str] | None
+    apart: frozenset[str] | None
+    warnings: tuple[str, ...] = ()
 
     def system(self, sentences: Sequence[Sentence]) -> System:
         """Its predictions for sentences."""
@@ -63,50 +63,63 @@ def open_others(paths: Sequence[Path], run: Path, bundle: Bundle) -> list[OtherM
 
     Raises:
         ArtifactError: There is no bundle in one of them.
-        DataError: One has other variables or labels, is the model itself, or two have one name.
+        DataError: One has other variables or labels, is the model itself, or has the name of
+            another system.
     """
-    own = _seen(run) or frozenset() if paths else frozenset()
-    found = [_open(path, bundle, own) for path in paths]
-    twice = [name for name, n in Counter(other.name for other in found).items() if n > 1]
-    if twice:
-        raise DataError(
-            f"expected models in folders of different names, found two named {twice[0]!r}; "
-            "rename one, or compare with one at a time"
-        )
-    return found
+    own = _seen(run) if paths else None
+    found: dict[str, OtherModel] = {}
+    for path in paths:
+        other = _open(path, bundle, own)
+        if other.name in found or other.name in _TAKEN:
+            raise DataError(
+                f"{path}: another system is called {other.name!r}; give the folder another name, "
+                "or compare with one model at a time"
+            )
+        found[other.name] = other
+    return list(found.values())
 
 
-def _open(path: Path, bundle: Bundle, own: frozenset[str]) -> OtherModel:
+#: Names of systems that are scored in any case.
+_TAKEN = ("model", *BASELINES, CODERS, BESIDE)
+
+
+def _open(path: Path, bundle: Bundle, own: frozenset[str] | None) -> OtherModel:
     other = load_bundle(path)
     if other.hash == bundle.hash:
         raise DataError(f"{path}: the very model that is scored; name another one")
-    expected, found = (_heads(b.codebook) for b in (bundle, other))
-    if expected != found:
+    if other.codebook.outline != bundle.codebook.outline:
         raise DataError(
-            f"{path}: expected a model with the same variables and labels, {expected}; "
-            f"found {found}"
+            f"{path}: expected a model with the same variables and labels "
+            f"({bundle.codebook.told_outline}), found {other.codebook.told_outline}"
         )
-    seen = _seen(path)
-    return OtherModel(path.resolve().name, other, None if seen is None else seen - own)
+    folder = path.resolve()
+    # A run's own bundle is called as all of them are.
+    folder = folder.parent if folder.name == RUN.bundle else folder
+    seen = own if other.settings.run == bundle.settings.run else _seen(folder)
+    apart = None if seen is None or own is None else seen ^ own
+    return OtherModel(folder.name, other, apart, tuple(_warnings(folder)))
 
 
-def _heads(book: Codebook) -> dict[str, tuple[str, ...]]:
-    return {head.name: head.labels for head in book.heads}
-
-
-def _seen(path: Path) -> frozenset[str] | None:
+def _seen(run: Path) -> frozenset[str] | None:
     """Hashes of what a run has learnt from; bundles, and runs of earlier versions, keep none."""
-    if (path / RUN.seen).is_file():
-        return frozenset((path / RUN.seen).read_text(encoding="ascii").split())
+    if (run / RUN.seen).is_file():
+        return frozenset((run / RUN.seen).read_text(encoding="utf-8", errors="replace").split())
     try:
-        config = load_config(path / RUN.config)
-        return text_hashes(study_of(path, config).learnt_from(config.data))
+        config = load_config(run / RUN.config)
+        return text_hashes(study_of(run, config).learnt_from(config.data))
     except (FramingError, OSError):
         return None
 
 
+def _warnings(run: Path) -> Iterator[str]:
+    """What a run's record says of others that may have learnt from scored documents."""
+    if (run / RUN.record).is_file():
+        record = read_json(run / RUN.record)
+        yield from filter(None, (other_splits(record), splits_of_encoder(record)))
+
+
 def unseen(scored: Scored, others: Sequence[OtherModel]) -> tuple[Scored, str]:
-    """Leave out documents that another model alone has learnt from.
+    """Leave out documents from which one of two models alone has learnt.
 
     Args:
         scored: On what models shall be compared.
@@ -118,36 +131,27 @@ def unseen(scored: Scored, others: Sequence[OtherModel]) -> tuple[Scored, str]:
     Raises:
         DataError: Nothing is left.
     """
-    known = [(other.name, other.ahead) for other in others if other.ahead]
-    seen = {name: _seen_documents(scored.sentences, hashes) for name, hashes in known}
-    seen = {name: documents for name, documents in seen.items() if documents}
-    if not seen:
+    apart = frozenset[str]().union(*(other.apart or () for other in others))
+    out = {s.doc_id for s in scored.sentences if _tells(s) and text_hash(s.text) in apart}
+    if not out:
         return scored, ""
-    out = set().union(*seen.values())
     sentences = [s for s in scored.sentences if s.doc_id not in out]
     if not sentences:
         raise DataError(
-            f"{scored.name}: {' and '.join(seen)} learnt from every one of its documents, so "
-            "nothing is left to compare on; name other coded data (--data)"
+            f"{scored.name}: of every one of its documents one model has learnt and another has "
+            "not, so nothing is left to compare on; name other coded data (--data)"
         )
     left_out = len(scored.sentences) - len(sentences)
-    told = (
-        f"{counted(len(out), 'document')} with {counted(left_out, 'sentence')}, from which "
-        f"{' or '.join(seen)} has learnt"
+    words = (
+        f"{counted(len(out), 'document')} with {counted(left_out, 'sentence')}, from which one of "
+        "the models has learnt and another has not"
     )
-    return _only(scored, sentences), told
+    return _only(scored, sentences), words
 
 
-def _seen_documents(sentences: Sequence[Sentence], hashes: frozenset[str]) -> set[str]:
-    """Documents of which at least half of the sentences were learnt from.
-
-    A single one may be a phrase that recurs.
-    """
-    all_of, seen_of = Counter[str](), Counter[str]()
-    for sentence in sentences:
-        all_of[sentence.doc_id] += 1
-        seen_of[sentence.doc_id] += text_hash(sentence.text) in hashes
-    return {document for document, n in all_of.items() if 2 * seen_of[document] >= n}
+def _tells(sentence: Sentence) -> bool:
+    """Whether a sentence is long enough to tell a document; short ones recur by chance."""
+    return len(normalised(sentence.text).split()) >= LEAST_WORDS
 
 
 def _only(scored: Scored, sentences: Sequence[Sentence]) -> Scored:
@@ -159,16 +163,23 @@ def _only(scored: Scored, sentences: Sequence[Sentence]) -> Scored:
         sentences=sentences,
         annotations=annotations,
         gold=[g for g in scored.gold if g.sentence_id in ids],
+        # Of a part of a benchmark they are not what others report.
+        official=(),
     )
 
 
 def told(others: Sequence[OtherModel], left_out: str) -> dict[str, str]:
-    """What a report must say of other models."""
-    unknown = [other.name for other in others if other.ahead is None]
-    facts = {"left out": left_out} if left_out else {}
+    """What a report must say of other models, as facts that are warnings."""
+    facts = {}
+    if left_out:
+        facts["warning_left_out"] = f"Left out of the comparison: {left_out}."
+    unknown = [other.name for other in others if other.apart is None]
     if unknown:
         facts["warning_others"] = (
-            f"It is not known what {' and '.join(unknown)} has learnt from. If scored sentences "
-            "are among it, its figures are too high."
+            f"It is not known what this model or {' and '.join(unknown)} has learnt from. If "
+            "scored sentences are among it, that model's figures are too high."
         )
+    for number, other in enumerate(others, start=1):
+        if other.warnings:
+            facts[f"warning_other_{number}"] = f"{other.name}: {' '.join(other.warnings)}"
     return facts

@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from framing.artifacts import REVIEW, RUN, atomic_path, read_json, writing
+from framing.artifacts import REVIEW, RUN, atomic_path, read_json
 from framing.config import RunConfig, SplitConfig, load_config
-from framing.data.gold import gold_annotations, is_coder
+from framing.data.corpus import sentences_hash
+from framing.data.gold import is_coder
+from framing.data.leakage import find_repeats
 from framing.data.splits import Splits, make_folds, save_splits
-from framing.errors import ConfigError
+from framing.errors import ConfigError, counted
 from framing.evaluation.bootstrap import Resamples
 from framing.evaluation.details import Coded, Suspect, suspects
 from framing.evaluation.figures import Figure, fold_figures, to_score
@@ -30,9 +32,11 @@ from framing.evaluation.schema import Score
 from framing.evaluation.units import Answers, people_answers, system_answers
 from framing.folds import train_and_label
 from framing.records import Annotation, Prediction, Sentence
-from framing.study import Study, study_of
+from framing.study import Study, load_study
 from framing.train import Say, hide_loading_bars
 
+#: What a cell begins with that spreadsheets take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Columns before those of the coders.
 COLUMNS = (
     "rank",
@@ -61,7 +65,6 @@ class Review:
         sentences: Coded sentences looked at.
         coders: All who coded, the adjudicator among them.
         people: The coders without the adjudicator.
-        warning: What weakens all this, or "".
     """
 
     suspects: tuple[Suspect, ...]
@@ -69,12 +72,10 @@ class Review:
     sentences: int
     coders: tuple[str, ...]
     people: frozenset[str]
-    warning: str
 
     def agreement(self, suspect: Suspect) -> str:
         """Whether the coders (without adjudicator) agree on a code: agree, differ, one or none."""
-        coders = suspect.error.coders.items()
-        given = [text for coder, text in coders if coder in self.people]
+        given = [code for coder, code in suspect.given.items() if coder in self.people]
         if len(given) < 2:
             return "one" if given else "none"
         return "agree" if len(set(given)) == 1 else "differ"
@@ -97,7 +98,8 @@ def review(run: Path, folds: int, seed: int, say: Say = print) -> Review:
 
     Args:
         run: A finished run's folder.
-        folds: Parts of the documents: so many times the recipe is trained.
+        folds: Parts of the documents: so many times the recipe is trained, each time on all but
+            the part that is labelled and one for development.
         seed: Deals the documents.
         say: Receives one line for each step.
 
@@ -105,8 +107,9 @@ def review(run: Path, folds: int, seed: int, say: Say = print) -> Review:
         What was found.
 
     Raises:
-        DataError: The data have changed since the training, or have too few documents.
-        ConfigError: It was started by torchrun.
+        ArtifactError: The run is not whole.
+        ConfigError: It was started by torchrun, or the config names what is not there any more.
+        DataError: The data cannot be read, or have too few documents.
     """
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise ConfigError("a review runs in one process; start it without torchrun")
@@ -114,21 +117,26 @@ def review(run: Path, folds: int, seed: int, say: Say = print) -> Review:
     run = run.resolve()
     config = load_config(run / RUN.config)
     record = read_json(run / RUN.record)
-    study = study_of(run, config)
+    # Codes that were corrected since, or added, are welcome: nothing of the run itself is used.
+    study = dataclasses.replace(load_study(config), hold_out={})
     folder = review_folder(run)
+    parts = _deal(study, config, folds, seed)
+    warnings = tuple(_warnings(record, study))
+    for warning in warnings:
+        say(f"warning: {warning}")
     predictions: list[Prediction] = []
     fold: dict[str, int] = {}
-    for k, splits in enumerate(_deal(study, config, folds, seed), start=1):
+    for k, splits in enumerate(parts, start=1):
         path = folder / REVIEW.splits(k)
         save_splits(path, splits)
-        part = dataclasses.replace(study, splits=splits, hold_out={}).split("test")
+        part = dataclasses.replace(study, splits=splits).split("test")
         say(f"{folder}: part {k} of {folds}, {len(part):,} sentences")
         of_fold = _config(config, path, int(record["seed"]))
         predictions += train_and_label(of_fold, part, folder, say)
         fold |= dict.fromkeys((s.id for s in part), k)
     sentences = [s for s in study.corpus.sentences if s.id in fold]
     material = _Material(study, sentences, study.gold_of(sentences), fold)
-    return _review(material, config, predictions, _warning(record))
+    return _review(material, config, predictions)
 
 
 def review_folder(run: Path) -> Path:
@@ -137,25 +145,53 @@ def review_folder(run: Path) -> Path:
     return run.with_name(f"{run.name}-{REVIEW.folder}")
 
 
-def _deal(study: Study, config: RunConfig, folds: int, seed: int) -> tuple[Splits, ...]:
-    gold = gold_annotations(study.corpus.annotations, study.book, study.adjudicator)
+def _deal(study: Study, config: RunConfig, folds: int, seed: int) -> list[Splits]:
+    """Splits with a test part for every fold, of the documents that the config admits.
+
+    The others, in which nothing is to be reviewed, are put into each training split, which
+    admits nothing of them either.
+
+    Raises:
+        DataError: There are fewer documents than folds.
+    """
+    splits, corpus = study.splits, study.corpus
+    admitted = [s for name in splits.documents for s in study.split(name)]
+    coded = corpus.subset(s.id for s in admitted)
     stratify = () if config.data.splits is None else config.data.splits.stratify
-    return make_folds(study.corpus, gold, folds, seed, stratify)
+    dealt = make_folds(coded, study.gold_of(coded.sentences), folds, seed, stratify)
+    others = set(corpus.documents) - set(coded.documents)
+    return [
+        dataclasses.replace(
+            part,
+            documents={
+                **part.documents,
+                "train": tuple(sorted({*part.documents["train"], *others})),
+            },
+            corpus=corpus.hash,
+            sentences=sentences_hash(corpus.sentences),
+        )
+        for part in dealt
+    ]
 
 
-def _warning(record: Mapping[str, Any]) -> str:
+def _warnings(record: Mapping[str, Any], study: Study) -> Iterator[str]:
     """What has learnt from all folds, whatever is done to keep them apart."""
     if record.get("encoder_splits") is not None:
-        return (
+        yield (
             "the encoder was trained further on texts of this corpus, so that fewer codes are "
             "suspect to it and figures are too high; review a run with encoder.path: default"
         )
     if record.get("teacher") is not None:
-        return (
-            "the teacher may have learnt from the very codes, so fewer of them are suspect to its "
-            "students, and figures may be too high"
+        yield (
+            "the teacher may have learnt from the very codes, so that fewer of them are suspect to "
+            "its students and figures may be too high"
         )
-    return ""
+    repeats = find_repeats(study.corpus.sentences).across
+    if repeats:
+        yield (
+            f"{counted(repeats, 'sentence')} of the corpus stand in an earlier document word for "
+            "word, so that a model may have learnt the very code elsewhere (framing data audit)"
+        )
 
 
 def _config(config: RunConfig, splits: Path, seed: int) -> RunConfig:
@@ -166,9 +202,7 @@ def _config(config: RunConfig, splits: Path, seed: int) -> RunConfig:
     return config.model_copy(update=changes)
 
 
-def _review(
-    material: _Material, config: RunConfig, predictions: Sequence[Prediction], warning: str
-) -> Review:
+def _review(material: _Material, config: RunConfig, predictions: Sequence[Prediction]) -> Review:
     study, by_id = material.study, {p.sentence_id: p for p in predictions}
     book, ids = study.book, [s.id for s in material.sentences]
     gold = people_answers(material.gold, book)
@@ -196,7 +230,6 @@ def _review(
         sentences=len(ids),
         coders=tuple(sorted({a.coder for a in annotations})),
         people=frozenset(a.coder for a in annotations if is_coder(a, study.adjudicator)),
-        warning=warning,
     )
 
 
@@ -216,10 +249,10 @@ def write_review(path: Path, found: Review) -> None:
         found: What cross-validation found.
 
     Raises:
-        DiskError: The system refused.
+        OutputError: The folder cannot be written.
+        DiskError: The file cannot be written to its end.
     """
     with (
-        writing(path),
         atomic_path(path) as temporary,
         temporary.open("w", encoding="utf-8-sig", newline="") as file,
     ):
@@ -232,8 +265,8 @@ def write_review(path: Path, found: Review) -> None:
                 error.sentence_id,
                 error.doc_id,
                 error.source,
-                error.previous,
-                error.text,
+                _as_text(error.previous),
+                _as_text(error.text),
                 error.head,
                 error.label,
                 ";".join(error.gold),
@@ -244,10 +277,13 @@ def write_review(path: Path, found: Review) -> None:
             table.writerow([*own, *(given.get(coder, "") for coder in found.coders)])
 
 
+def _as_text(text: str) -> str:
+    """A cell that spreadsheets take for text, whatever it begins with."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def told(found: Review) -> Iterator[str]:
     """What was found, in lines for people."""
-    if found.warning:
-        yield f"warning: {found.warning}"
     for score in found.scores:
         if score.value is not None:
             ends = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"

@@ -208,13 +208,13 @@ def _warnings(record: dict[str, Any], book: Codebook, scored: Scored) -> dict[st
     known = {
         "warning_language": language_warning(record["encoder"], book),
         "warning_single_sentences": _single_sentences(scored),
-        "warning_teacher": _other_splits(record),
+        "warning_teacher": other_splits(record),
         "warning_encoder": splits_of_encoder(record),
     }
     return {name: text for name, text in known.items() if text}
 
 
-def _other_splits(record: dict[str, Any]) -> str:
+def other_splits(record: dict[str, Any]) -> str:
     """Whether a teacher may have learnt what its student is tested on."""
     teacher = record.get("teacher")
     if teacher is None or teacher["splits"] in (None, record["data"]["splits"]):

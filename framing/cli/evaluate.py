@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framing.artifacts import RUN, refuse_existing
-from framing.errors import ArtifactError, ConfigError, DataError, DependencyError
+from framing.artifacts import RUN, check_run, refuse_existing
+from framing.errors import ConfigError, DataError, DependencyError
 
 if TYPE_CHECKING:
     from framing.evaluation.schema import Scores
+
+
+#: Characters of other models' names, above which a folder is called after their number.
+_LONG_NAME = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against",
         type=Path,
         nargs="+",
+        action="extend",
         default=[],
         metavar="RUN",
         help="other runs or bundles with the same variables, such as last week's: the report says "
         "whether the difference is noise (without --data: on the run's own test split, less the "
-        "documents from which they have learnt)",
+        "documents from which only one of them has learnt)",
     )
     parser.add_argument(
         "--benchmark",
@@ -110,10 +115,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _name(args: argparse.Namespace) -> str:
     """Of the folder where the report goes by default, "" for that of the data."""
-    data = args.benchmark or (args.data.resolve().stem if args.data else "test")
     if not args.against:
         return args.benchmark or ""
-    return f"{data}-against-{'-'.join(path.resolve().name for path in args.against)}"
+    data = args.benchmark or (args.data.resolve().stem if args.data else "test_split")
+    names = "-".join(path.resolve().name for path in args.against)
+    if len(names) > _LONG_NAME:
+        names = f"{len(args.against)}-models"
+    return f"{data}-against-{names}"
 
 
 def _differences(scores: Scores) -> Iterator[str]:
@@ -122,8 +130,11 @@ def _differences(scores: Scores) -> Iterator[str]:
     from framing.report.view import View, variable_name
 
     view = View(scores)
-    if left_out := scores.facts.get("left out"):
-        yield f"left out: {left_out}"
+    for key, text in scores.facts.items():
+        if key in ("warning_left_out", "warning_teacher", "warning_encoder") or (
+            key.startswith("warning_other")
+        ):
+            yield f"warning: {text}"
     for variable in view.book.variables:
         score = view.score("f1", variable, "macro")
         value = "undefined" if score is None or score.value is None else f"{score.value:.3f}"
@@ -169,8 +180,7 @@ def output_folder(args: argparse.Namespace, name: str = "") -> Path:
         ArtifactError: There is no such run.
         DataError: There are no such data.
     """
-    if not (args.model / RUN.record).is_file():
-        raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
+    check_run(args.model)
     if args.data is not None and not args.data.exists():
         raise DataError(f"{args.data}: no such file or folder")
     out: Path | None = args.out

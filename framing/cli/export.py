@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framing.artifacts import BUNDLE, RUN, refuse_existing
+from framing.artifacts import BUNDLE, check_run, refuse_existing
 from framing.cli.reading import add_reading, column_fields
-from framing.errors import ArtifactError, DataError, DependencyError, OutputError
+from framing.errors import DataError, DependencyError, OutputError
 
 if TYPE_CHECKING:
     from framing.inference.bundle import Parity
@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     run_folder: Path = args.model.resolve()
-    if not (run_folder / RUN.record).is_file():
-        raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
+    check_run(args.model)
     out: Path = args.out or run_folder.with_name(f"{run_folder.name}-{args.precision}")
     if out.resolve().is_relative_to(run_folder):
         raise OutputError(f"{out}: lies in the run, which stays as it is; name a folder outside it")

@@ -33,6 +33,8 @@ COMMANDS = {
 _CONTINUE = ("train", "curve", "review")
 #: A full disk, a quota used up, the largest size of a file.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: What writing to a pipe or terminal that nobody reads any more raises.
+_NOBODY = (errno.EPIPE, errno.EIO, errno.EBADF, errno.EINVAL)
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -142,10 +144,12 @@ class _LastingErrors:
     def _heard(self) -> Iterator[None]:
         try:
             yield
-        except OSError:
+        except OSError as error:
+            if error.errno not in _NOBODY:
+                raise
             # What was not written would be tried again at exit.
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            with contextlib.suppress(OSError), Path(os.devnull).open("w") as nothing:
+                os.dup2(nothing.fileno(), self._stream.fileno())
 
 
 @contextlib.contextmanager

@@ -40,6 +40,8 @@ _SHOWN = 20
 _LARGE = 2**16
 #: Bytes that names of files beside an output have more than it.
 _NAME_ROOM = 24
+#: Share of rows that could not be read, above which counts are said to be of the others.
+_MUCH_UNREAD = 0.01
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -255,7 +257,7 @@ def _checked_outputs(args: argparse.Namespace) -> Format:
     if args.out is None and kind == "parquet":
         raise OutputError("--format parquet: Parquet goes to a file only; name it with --out")
     for path in _named_outputs(args).values():
-        _check_place(path)
+        check_place(path)
     return kind
 
 
@@ -296,7 +298,7 @@ def _check_development(bundle: Bundle, plan: Plan) -> None:
         _ = bundle.development
 
 
-def _check_place(path: Path) -> None:
+def check_place(path: Path) -> None:
     """Stop before work begins where a file cannot be written, or would take another's place."""
     try:
         if path.is_dir():
@@ -316,7 +318,8 @@ def _check_place(path: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
         longest = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
-        if (length := len(os.fsencode(path.name))) > longest - _NAME_ROOM:
+        # Below 1 where there is no limit.
+        if 0 < longest < (length := len(os.fsencode(path.name))) + _NAME_ROOM:
             raise OutputError(
                 f"{path}: the name has {length} bytes, and files beside it have up to {_NAME_ROOM} "
                 f"more, where {longest} are the limit; take a shorter one"
@@ -526,6 +529,14 @@ def _report(args: argparse.Namespace, summary: Summary, bad: str) -> None:
     if unread:
         see = f"; see {bad}" if bad else ""
         _tell([f"could not read {' and '.join(unread)}{see}"])
+    share = summary.bad_rows / max(summary.bad_rows + summary.sentences, 1)
+    if share > _MUCH_UNREAD:
+        _tell(
+            [
+                f"warning: {share:.0%} of the rows could not be read, so that what is counted here "
+                "is of the others alone; look at the reasons"
+            ]
+        )
     _tell(count_lines(summary))
 
 

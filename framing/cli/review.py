@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from framing.artifacts import REVIEW, RUN, refuse_existing
-from framing.errors import ArtifactError, DependencyError
+from framing.artifacts import REVIEW, check_run, refuse_existing
+from framing.cli.predict import check_place
+from framing.errors import DependencyError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Train the run's recipe on all documents but a part of them, for each part, and list the "
-        "codes that these models would not give to documents which they did not see. Takes as long "
-        "as one training for every part; finished ones are kept beside the run."
+        "Deal the documents into parts; for each, train the run's recipe on the others (one of "
+        "them for development), and list the codes that these models would not give to documents "
+        "which they did not see. Takes as long as one training for every part; finished ones are "
+        "kept beside the run."
     )
     parser.add_argument("model", type=Path, metavar="RUN", help="a finished run's folder")
     parser.add_argument(
@@ -32,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    if not (args.model / RUN.record).is_file():
-        raise ArtifactError(f"{args.model}: not a run's folder (no {RUN.record} in it)")
+    check_run(args.model)
     try:
         from framing.review import review, review_folder, told, write_review
     except ModuleNotFoundError as error:
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     out: Path = args.out or review_folder(args.model) / REVIEW.table
     refuse_existing(out, args.overwrite)
+    check_place(out)
     found = review(args.model, args.folds, args.seed)
     write_review(out, found)
     for line in told(found):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from framing.data.corpus import Corpus
+from framing.data.corpus import Corpus, metadata_fields
 from framing.data.facts import Coverage, coverage
 from framing.data.gold import by_sentence, is_coder
 from framing.errors import counted
 from framing.records import ADJUDICATOR, Annotation
 
 _MOST_NAMES = 5
+#: Rows without any code, and their share of a coder's, below which nothing is said of them.
+_LEAST_EMPTY, _EMPTY_SHARE = 10, 0.05
 _EMPTY_CELLS = (
     'An empty cell means "coded, none present". Where it means "not coded", say so with '
     '`missing: [""]` and write a code for none: docs/data.md, "Empty cells"'
@@ -27,7 +30,12 @@ def notices(corpus: Corpus, adjudicator: str = ADJUDICATOR) -> list[str]:
     Returns:
         Each in one line, with what to do.
     """
-    return [*_documents(corpus), *_order(corpus), *_empty_cells(corpus, adjudicator)]
+    return [
+        *_documents(corpus),
+        *_order(corpus),
+        *_uncoded(corpus),
+        *_empty_cells(corpus, adjudicator),
+    ]
 
 
 def _documents(corpus: Corpus) -> Iterator[str]:
@@ -50,6 +58,19 @@ def _order(corpus: Corpus) -> Iterator[str]:
         )
 
 
+def _uncoded(corpus: Corpus) -> Iterator[str]:
+    """Variables without any value, such as one whose column is misspelt."""
+    given = {name for annotation in corpus.annotations for name in annotation.values}
+    fields = ", ".join(sorted(metadata_fields(corpus.sentences))) or "(none)"
+    for variable in corpus.codebook.variables:
+        heads = {head.name for head in corpus.codebook.heads if head.variable == variable.id}
+        if corpus.annotations and not heads & given:
+            yield (
+                f"{variable.id}: coded in no sentence. Check the name of its column, or take it "
+                f"out of the codebook. Columns that hold no variable: {fields}"
+            )
+
+
 def _empty_cells(corpus: Corpus, adjudicator: str) -> Iterator[str]:
     """Signs that coders left cells empty where they did not code."""
     groups = list(by_sentence(corpus.annotations).values())
@@ -59,6 +80,31 @@ def _empty_cells(corpus: Corpus, adjudicator: str) -> Iterator[str]:
             yield from _never({c: of[variable.id] for c, of in covered.items()}, variable.id)
             yield from _apart(groups, variable.id, adjudicator)
             yield from _overruled(groups, variable.id, adjudicator)
+    yield from _nothing_at_all(corpus, adjudicator)
+
+
+def _nothing_at_all(corpus: Corpus, adjudicator: str) -> Iterator[str]:
+    """Coders with rows in which nothing stands, though of every sentence something must be said."""
+    always = [h.name for h in corpus.codebook.heads if h.kind == "single_label" and not h.condition]
+    rows, full, empty = Counter[str](), Counter[str](), Counter[str]()
+    for annotation in corpus.annotations:
+        if is_coder(annotation, adjudicator):
+            rows[annotation.coder] += 1
+            full[annotation.coder] += any(name in annotation.values for name in always)
+            empty[annotation.coder] += not any(annotation.values.values())
+    found = [
+        f"{coder} ({counted(empty[coder], 'sentence')} of {rows[coder]:,})"
+        for coder in sorted(rows)
+        # A few may have been overlooked; those who fill the variable nowhere else tell nothing.
+        if empty[coder] >= max(_LEAST_EMPTY, _EMPTY_SHARE * rows[coder])
+        and full[coder] >= (1 - _EMPTY_SHARE) * (rows[coder] - empty[coder]) > 0
+    ]
+    if found:
+        yield (
+            f"no code of any variable by {_names(found)}, though {' and '.join(always)} must have "
+            "one wherever somebody coded: most likely these sentences were not coded, and now "
+            f"count as none present. {_EMPTY_CELLS}"
+        )
 
 
 def _never(covered: Mapping[str, Coverage], head: str) -> Iterator[str]:

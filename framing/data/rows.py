@@ -320,12 +320,13 @@ def complete_all(
         unordered: Documents in which no previous sentence is filled in.
     """
     counted: defaultdict[str, int] = defaultdict(int)
-    places: dict[tuple[str, str], int] = {}
+    places: dict[tuple[str, str, str], int] = {}
     positions, texts = [], {}
     for draft in drafts:
         document = draft.sentence.doc_id
-        # Rows with one id, such as those of several coders, are about one sentence.
-        place = places.setdefault((document, draft.sentence.id), counted[document])
+        # Rows with one id and text, such as those of several coders, are about one sentence.
+        key = (document, draft.sentence.id, draft.sentence.text)
+        place = places.setdefault(key, counted[document])
         counted[document] += place == counted[document]
         position = place if draft.position is None else draft.position
         positions.append(position)
@@ -341,7 +342,8 @@ class Completer:
     """As `complete_all`, in constant memory: a document's rows must stand together in order.
 
     Bad rows pass. The sentence after one has no previous sentence, since that is not known. Rows
-    with one id that follow each other, such as those of several coders, are about one sentence.
+    with one id and text that follow each other, such as those of several coders, are about one
+    sentence.
     """
 
     def __init__(self) -> None:
@@ -357,7 +359,7 @@ class Completer:
             self._text = ""
             return draft
         same = draft.sentence.doc_id == self._document
-        again = same and draft.sentence.id == self._id
+        again = same and (draft.sentence.id, draft.sentence.text) == (self._id, self._text)
         default = self._position + (not again) if same else 0
         position = default if draft.position is None else draft.position
         if not again:

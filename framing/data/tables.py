@@ -279,7 +279,8 @@ def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterat
     # never closed would take the rest of the file into memory.
     csv.field_size_limit(_LONGEST_FIELD)
     source = _Lines(path, meter)
-    while (first := source.peek()) and not first.strip():
+    # Not tabs: they may be a header of empty names.
+    while (first := source.peek()) and not first.strip("\r\n "):
         next(source)
         source.take()
     if delimiter is None:
@@ -294,7 +295,8 @@ def _delimited(path: Path, delimiter: str | None, meter: Meter | None) -> Iterat
         if cells is None:
             return
         raw, encoding = source.take()
-        if not cells and not fault:
+        # Spreadsheets write rows of nothing but delimiters below a table.
+        if not fault and not any(cell.strip() for cell in cells):
             continue
         number += 1
         if fault or encoding:

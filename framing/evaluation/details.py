@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -216,10 +217,13 @@ class Suspect:
     Attributes:
         gold_probability: That the model gives the code.
         error: Sentence, code, decision, and what every coder gave.
+        given: Coder -> the code alone: of a multi_label head whether the label is there, else the
+            label. Those who did not code it are not in it.
     """
 
     gold_probability: float
     error: schema.ConfidentError
+    given: Mapping[str, str | bool]
 
 
 @dataclass(frozen=True)
@@ -247,14 +251,28 @@ class Coded:
         units = [(head_units(h, self.gold, self.model, self.book), h) for h in self.book.heads]
         return [mistake for found, head in units for mistake in _mistakes(found, head)]
 
+    @functools.cached_property
+    def _coded_by(self) -> dict[str, list[Annotation]]:
+        found: dict[str, list[Annotation]] = {}
+        for annotation in sorted(self.annotations, key=lambda a: a.coder):
+            found.setdefault(annotation.sentence_id, []).append(annotation)
+        return found
+
+    def given(self, mistake: _Mistake) -> dict[str, str | bool]:
+        """What every coder said of one code, see `Suspect`."""
+        head = mistake.head
+        many = head.kind == "multi_label"
+        return {
+            a.coder: mistake.label in labels if many else labels[0]
+            for a in self._coded_by.get(self.sentences[mistake.row].id, [])
+            if (labels := a.values.get(head.name)) is not None
+        }
+
     def told(self, mistakes: Iterable[_Mistake]) -> Iterator[schema.ConfidentError]:
         """Mistakes with their sentences and what every coder gave."""
-        coded_by: dict[str, list[Annotation]] = {}
-        for annotation in sorted(self.annotations, key=lambda a: a.coder):
-            coded_by.setdefault(annotation.sentence_id, []).append(annotation)
         for mistake in mistakes:
             sentence = self.sentences[mistake.row]
-            coders = coded_by.get(sentence.id, [])
+            coders = self._coded_by.get(sentence.id, [])
             given = {a.coder: _given(a, mistake.head, self.book) for a in coders}
             source = next((v for f in self.source_fields if (v := sentence.value(f))), "")
             yield _confident_error(mistake, sentence, source, given)
@@ -292,7 +310,7 @@ def suspects(coded: Coded) -> Iterator[Suspect]:
     """
     ranked = sorted(coded.mistakes(), key=lambda m: (m.gold_probability, m.row))
     for mistake, error in zip(ranked, coded.told(ranked), strict=True):
-        yield Suspect(mistake.gold_probability, error)
+        yield Suspect(mistake.gold_probability, error, coded.given(mistake))
 
 
 def _confident_error(

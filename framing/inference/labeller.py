@@ -14,7 +14,7 @@ from framing.encoding import TokenizedSentence, tokenize
 from framing.errors import ArtifactError, DataError
 from framing.inference.batching import TOKEN_BUDGET
 from framing.inference.bundle import Bundle
-from framing.inference.screen import Screen
+from framing.inference.screen import LEAST_LABELLED, Screen
 from framing.records import Prediction, Sentence
 
 #: Sentences held in memory at a time when streaming.
@@ -127,7 +127,8 @@ def _checked_screen(bundle: Bundle, recall: float) -> Screen:
         raise DataError(f"screening: expected a recall between 0.5 and 1, found {recall}")
     if bundle.screen is None:
         raise ArtifactError(
-            f"{bundle.folder}: this bundle has no screen; make one with `framing export RUN`, or "
-            "label without screening"
+            f"{bundle.folder}: this bundle has no screen; make one with `framing export RUN` "
+            f"(which needs {LEAST_LABELLED} development sentences that the model labels), or label "
+            "without screening"
         )
     return bundle.screen

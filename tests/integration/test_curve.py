@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from framing.artifacts import CURVE, RUN, read_json
+from framing.artifacts import CURVE, FOLD, RUN, read_json
 from framing.cli.main import main
 from framing.evaluation import schema
 from tests.integration.conftest import rows, write_csv
@@ -83,7 +83,7 @@ def test_no_fold_is_trained_on_itself(study: Path, evaluation: Path) -> None:
     curve = folder.with_name(f"{folder.name}-{CURVE.folder}")
     for point in sorted(curve.iterdir()):
         taken = set((point / CURVE.documents).read_text(encoding="utf-8").split())
-        (predictions,) = point.glob(f"*.{CURVE.predictions}")
+        (predictions,) = point.glob(f"*.{FOLD.predictions}")
         text = predictions.read_text(encoding="utf-8")
         number = {f'"o-s{k}"' for k in range(60) if f"o-d{k // 3}" in taken}
         assert number

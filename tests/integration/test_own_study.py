@@ -222,10 +222,10 @@ def compare(run: Path, other: Path, folder: Path, capsys: pytest.CaptureFixture[
     arguments = ["evaluate", "--model", str(run), "--against", str(other)]
     capsys.readouterr()
     assert main(arguments) == 0
-    out = run / RUN.evaluations / f"test-against-{other.name}"
+    out = run / RUN.evaluations / f"test_split-against-{other.name}"
     found, printed = scores(out), capsys.readouterr().out
     assert found.data.sentences == scores(run).data.sentences
-    assert "left out" not in found.facts
+    assert "warning_left_out" not in found.facts
     assert value(found, other.name, "f1", "speaker", "macro") == pytest.approx(
         value(scores(other), "model", "f1", "speaker", "macro")
     )
@@ -236,11 +236,14 @@ def compare(run: Path, other: Path, folder: Path, capsys: pytest.CaptureFixture[
     hashes = (run / RUN.seen).read_text(encoding="ascii").split()
     left = [line for line in hashes if line not in {text_hash(text) for text in texts}]
     (run / RUN.seen).write_text("\n".join(left) + "\n", encoding="ascii")
+    arguments += ["--against", str(run / RUN.bundle)]
+    assert main([*arguments, "--overwrite"]) == 2
+    assert "the very model that is scored" in capsys.readouterr().err
+    arguments = arguments[:-2]
     assert main([*arguments, "--overwrite"]) == 0
     fewer = scores(out)
     assert fewer.data.sentences < found.data.sentences
-    assert f"from which {other.name} has learnt" in fewer.facts["left out"]
-    assert fewer.facts["left out"] in capsys.readouterr().out
+    assert fewer.facts["warning_left_out"] in capsys.readouterr().out
     assert main([*arguments, "--data", str(folder / "new.csv")]) == 0
     assert (run / RUN.evaluations / f"new-against-{other.name}" / RUN.report_html).is_file()
 

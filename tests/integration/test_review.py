@@ -65,7 +65,12 @@ def test_wrong_codes_are_found_and_stopped_work_continues(
     agreed = next(r for r in topics if r["id"] == WRONG[0])
     assert agreed["coder.A"] == agreed["coder.B"] == (agreed["gold"] or "(none present)")
     assert agreed["model"] != agreed["gold"]
-    assert {r["coders"] for r in found} == {"agree", "differ"}
+    topics_of = {(r["id"], r["coder"]): r["topics"] for r in rows()}
+    for row in topics:
+        if row["id"] not in WRONG:
+            given = {topics_of[row["id"], coder] == row["label"] for coder in "ABC"}
+            assert row["coders"] == ("differ" if len(given) == 2 else "agree")
+    assert {r["coders"] for r in topics} == {"agree", "differ"}
     assert main(arguments) == 2
     assert "exists already" in capsys.readouterr().err
 

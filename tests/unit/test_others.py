@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from framing.artifacts import RUN
+from framing.artifacts import BUNDLE, RUN, read_json, write_json, write_manifest
 from framing.codebook import parse_codebook
 from framing.data.leakage import text_hashes
 from framing.errors import DataError
@@ -35,41 +35,43 @@ def scored() -> Scored:
     return Scored("own", "test", "0" * 64, "adjudicator", "", SENTENCES, annotations, gold)
 
 
-def other(bundle: Bundle, seen: list[Sentence] | None, name: str = "old") -> OtherModel:
-    return OtherModel(name, bundle, None if seen is None else text_hashes(seen))
+def other(bundle: Bundle, apart: list[Sentence] | None, name: str = "old") -> OtherModel:
+    return OtherModel(name, bundle, None if apart is None else text_hashes(apart))
 
 
-def test_documents_that_another_model_learnt_from_are_left_out(
+def test_documents_that_one_model_alone_has_learnt_from_are_left_out(
     bundle: Bundle, scored: Scored
 ) -> None:
-    # Case, spaces and punctuation do not hide a text; half of a document counts as all of it.
+    # Case, spaces and punctuation do not hide a text; a part of a document counts as all of it.
     known = [Sentence("x", "PRICES rose  by 2", "y"), Sentence("z", "Prices rose by 6!", "y")]
     rest, words = unseen(scored, [other(bundle, known), other(bundle, None, "unknown")])
     assert [s.doc_id for s in rest.sentences] == ["d0", "d0", "d2", "d2"]
     assert [g.sentence_id for g in rest.gold] == [s.id for s in rest.sentences]
     assert {a.sentence_id for a in rest.annotations} == {s.id for s in rest.sentences}
     assert rest.hash != scored.hash
-    assert words == "2 documents with 4 sentences, from which old has learnt"
+    assert words.startswith("2 documents with 4 sentences, from which one of the models")
 
 
-def test_a_phrase_that_recurs_leaves_a_document_in(bundle: Bundle, scored: Scored) -> None:
-    longer = [*SENTENCES, Sentence("d0-2", "He agreed.", "d0")]
-    more = Scored("own", "test", "", "", "", longer, [], [])
+def test_a_short_phrase_that_recurs_leaves_a_document_in(bundle: Bundle) -> None:
+    sentences = [*SENTENCES, Sentence("d0-2", "He agreed.", "d0")]
+    more = Scored("own", "test", "", "", "", sentences, [], [])
     rest, words = unseen(more, [other(bundle, [Sentence("x", "He agreed.", "y")])])
     assert rest is more
     assert words == ""
 
 
 def test_nothing_left_to_compare_on(bundle: Bundle, scored: Scored) -> None:
-    with pytest.raises(DataError, match=r"own: old learnt from every one .*\(--data\)"):
+    with pytest.raises(DataError, match=r"own: of every one of its documents .*\(--data\)"):
         unseen(scored, [other(bundle, SENTENCES)])
 
 
 def test_what_a_report_must_say(bundle: Bundle) -> None:
     assert told([other(bundle, [])], "") == {}
     facts = told([other(bundle, None)], "1 document")
-    assert facts["left out"] == "1 document"
-    assert "not known what old has learnt from" in facts["warning_others"]
+    assert facts["warning_left_out"] == "Left out of the comparison: 1 document."
+    assert "not known what this model or old has learnt from" in facts["warning_others"]
+    warned = OtherModel("old", bundle, frozenset(), ("The teacher knew.",))
+    assert told([warned], "") == {"warning_other_1": "old: The teacher knew."}
 
 
 def test_models_that_cannot_be_compared(folder: Path, bundle: Bundle, tmp_path: Path) -> None:
@@ -78,28 +80,56 @@ def test_models_that_cannot_be_compared(folder: Path, bundle: Bundle, tmp_path: 
     book = parse_codebook(SMALL_CODEBOOK.replace("{id: opposition}", "{id: critics}"))
     words = {word: label.replace("opposition", "critics") for word, label in SMALL_WORDS.items()}
     write_tiny_bundle(tmp_path / "old", book, words)
-    with pytest.raises(DataError, match=r"old: expected .*'opposition'.*found .*'critics'"):
+    with pytest.raises(DataError, match=r"old: expected .*opposition\), found .*critics"):
         open_others([tmp_path / "old"], folder, bundle)
 
 
-def test_models_are_named_by_their_folders(bundle: Bundle, tmp_path: Path) -> None:
+def test_models_are_named_by_their_folders(folder: Path, bundle: Bundle, tmp_path: Path) -> None:
     book = parse_codebook(SMALL_CODEBOOK.replace("name: Prices", "name: Costs of living"))
-    twins = [tmp_path / week / "run" for week in ("monday", "friday")]
+    twins = [tmp_path / week / "run" / "bundle" for week in ("monday", "friday")]
     for twin in twins:
         write_tiny_bundle(twin, book, SMALL_WORDS)
-    (first,) = open_others(twins[:1], twins[1], bundle)
-    assert (first.name, first.ahead) == ("run", None)
-    with pytest.raises(DataError, match="found two named 'run'"):
-        open_others(twins, twins[1], bundle)
+    (first,) = open_others(twins[:1], folder, bundle)
+    assert first.name == "run"
+    with pytest.raises(DataError, match="another system is called 'run'"):
+        open_others(twins, folder, bundle)
+    (tmp_path / "monday" / "run").rename(tmp_path / "tfidf")
+    with pytest.raises(DataError, match="another system is called 'tfidf'"):
+        open_others([tmp_path / "tfidf"], folder, bundle)
 
 
 def test_what_both_have_learnt_from_favours_neither(
     folder: Path, bundle: Bundle, tmp_path: Path
 ) -> None:
     book = parse_codebook(SMALL_CODEBOOK.replace("name: Prices", "name: Costs of living"))
-    write_tiny_bundle(tmp_path / "old" / "bundle", book, SMALL_WORDS)
-    for run, texts in ((tmp_path / "new", "a b"), (tmp_path / "old", "b c")):
+    old, new = tmp_path / "old", tmp_path / "new"
+    write_tiny_bundle(old / "bundle", book, SMALL_WORDS)
+    change_run(old / "bundle", "another")
+    for run, texts in ((new, "a b"), (old, "b c")):
         run.mkdir(exist_ok=True)
         (run / RUN.seen).write_text("\n".join(texts.split()) + "\n", encoding="ascii")
-    (found,) = open_others([tmp_path / "old"], tmp_path / "new", bundle)
-    assert found.ahead == {"c"}
+    for path in (old, old / "bundle"):
+        (found,) = open_others([path], new, bundle)
+        assert found.apart == {"a", "c"}
+    (old / RUN.seen).unlink()
+    (found,) = open_others([old], new, bundle)
+    assert found.apart is None
+
+
+def change_run(folder: Path, name: str) -> None:
+    """Let a bundle say that it was made from another run."""
+    settings = read_json(folder / BUNDLE.settings)
+    write_json(folder / BUNDLE.settings, settings | {"run": name})
+    write_manifest(folder, BUNDLE.manifest)
+
+
+def test_another_bundle_of_the_run_has_learnt_from_the_same(
+    folder: Path, bundle: Bundle, tmp_path: Path
+) -> None:
+    book = parse_codebook(SMALL_CODEBOOK.replace("name: Prices", "name: Costs of living"))
+    write_tiny_bundle(tmp_path / "run-int8", book, SMALL_WORDS)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / RUN.seen).write_text("a\n", encoding="ascii")
+    (found,) = open_others([tmp_path / "run-int8"], run, bundle)
+    assert found.apart == frozenset()

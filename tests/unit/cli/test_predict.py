@@ -336,6 +336,9 @@ def test_bad_rows_go_to_a_side_file(
         f"labelled 2 sentences -> {out}",
         f"could not read 1 row; see {out}.bad.jsonl",
     ]
+    assert lines[2].startswith(
+        "warning: 33% of the rows could not be read, so that what is counted"
+    )
     (bad,) = map(json.loads, Path(f"{out}.bad.jsonl").read_text().splitlines())
     assert (bad["file"], bad["line"], bad["raw"]) == (str(flawed), 2, '{"text": ')
     # They are gone when the next run finds none.

@@ -4,11 +4,17 @@ from dataclasses import replace
 
 from framing.codebook import Codebook
 from framing.data.corpus import Corpus, make_corpus
-from framing.data.notices import notices
+from framing.data.notices import notices as all_notices
 from framing.records import Annotation, Sentence
 from tests.unit.data.helpers import note
 
 ADVICE = 'say so with `missing: [""]` and write a code for none: docs/data.md, "Empty cells"'
+
+
+def notices(corpus: Corpus, adjudicator: str = "adjudicator") -> list[str]:
+    """All but those of variables that these small corpora leave uncoded."""
+    found = all_notices(corpus, adjudicator)
+    return [line for line in found if "coded in no sentence" not in line]
 
 
 def corpus_with(book: Codebook, *annotations: Annotation) -> Corpus:
@@ -81,3 +87,32 @@ def test_documents_that_are_not_told(book: Codebook) -> None:
     assert "`missing_doc_id: sentence`" in documents
     assert order.startswith("1 document whose rows do not tell the order of sentences, such as 'd'")
     assert order.endswith("give a column position")
+
+
+def test_a_variable_whose_column_is_misspelt(book: Codebook) -> None:
+    corpus = make_corpus(
+        "x",
+        book,
+        [Sentence("a", "Text.", "d", metadata={"Speaker": "government", "view_jobs": "bad"})],
+        [note("a", "Ana", topics=["jobs"])],
+    )
+    view, speaker = all_notices(corpus)
+    assert view.startswith("view: coded in no sentence. Check the name of its column")
+    assert speaker.startswith("speaker: coded in no sentence.")
+    assert speaker.endswith("Columns that hold no variable: Speaker, view_jobs")
+
+
+def test_a_coder_of_half_of_the_sentences(book: Codebook) -> None:
+    full = {"topics": [], "speaker": ["government"]}
+    annotations = [note(f"s{k}", "Ana", **full) for k in range(40)]
+    half = [note(f"s{k}", "Cem", **(full if k % 2 else {"topics": []})) for k in range(40)]
+    annotations.append(note("s40", "Ana", topics=["jobs"], speaker=["government"]))
+    half.append(note("s40", "Cem", topics=["jobs"], speaker=["government"]))
+    (line,) = notices(corpus_with(book, *annotations, *half))
+    assert line.startswith("no code of any variable by Cem (20 sentences of 41), though speaker")
+    assert line.endswith(ADVICE)
+    # A few that were overlooked, and a coder who never codes that variable, are nothing to note.
+    assert notices(corpus_with(book, *annotations, *half[21:])) == []
+    never = [note(f"s{k}", "Cem", topics=["jobs"] if k > 30 else []) for k in range(41)]
+    found = notices(corpus_with(book, *annotations, *never))
+    assert not any("no code of any variable" in line for line in found)

@@ -301,6 +301,12 @@ def test_rows_of_several_coders_are_one_sentence(tmp_path: Path) -> None:
     assert together == read_alone
 
 
+def test_sentences_of_one_id_are_not_one_sentence(tmp_path: Path) -> None:
+    # As where the id is that of an article.
+    found = read(tmp_path, "id,doc_id,text\n1,d,One\n1,d,Two\n1,d,Three\n")
+    assert [(s.position, s.previous) for s in found] == [(0, ""), (1, "One"), (2, "Two")]
+
+
 def test_rows_of_one_id_without_a_document_have_nothing_before_them(tmp_path: Path) -> None:
     found = read(tmp_path, "id,text\ns1,One\ns1,One\ns2,One\n")
     assert [(s.position, s.previous) for s in found] == [(0, "")] * 3

@@ -503,3 +503,9 @@ def test_a_zstd_file_of_a_long_window(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl.zst", b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3]) + b"\1\0\0")
     with pytest.raises(DataError, match=r"a longer window .*zstd -dc --long=31 FILE"):
         values(path)
+
+
+def test_rows_of_nothing_below_a_table(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "id;text\na;One\n;\n ; \nb;Two\n;\n")
+    rows = list(iter_rows(path))
+    assert [(r.values["id"], r.place.row, r.place.line) for r in rows] == [("a", 1, 2), ("b", 2, 5)]

@@ -500,6 +500,9 @@ def test_suspects_are_ranked_by_the_probability_of_the_code(example):
     ]
     assert [s.gold_probability for s in found] == pytest.approx([0.2, 0.25, 0.35, 0.4])
     assert found[1].error.source == "South"
+    # A says of s2 that health is there and of economy nothing; only that label counts.
+    assert found[3].given == {"A": "economy" in A[1]["topics"]}
+    assert found[2].given == {"A": A[2]["voice"][0]}
 
 
 def test_curves_carry_the_threshold_and_the_point_there(example):
