@@ -95,9 +95,13 @@ def _open(path: Path, bundle: Bundle, own: frozenset[str] | None) -> OtherModel:
     folder = path.resolve()
     # A run's own bundle is called as all of them are.
     folder = folder.parent if folder.name == RUN.bundle else folder
-    seen = own if other.settings.run == bundle.settings.run else _seen(folder)
-    apart = None if seen is None or own is None else seen ^ own
+    same = other.settings.run == bundle.settings.run
+    apart = frozenset[str]() if same else _apart(own, _seen(folder))
     return OtherModel(folder.name, other, apart, tuple(_warnings(folder)))
+
+
+def _apart(own: frozenset[str] | None, seen: frozenset[str] | None) -> frozenset[str] | None:
+    return None if own is None or seen is None else own ^ seen
 
 
 def _seen(run: Path) -> frozenset[str] | None:
