@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import framing.review
-from framing.artifacts import REVIEW
+from framing.artifacts import REVIEW, RUN, write_json, write_text
 from framing.cli.main import main
+from framing.config import load_config
 from framing.folds import train_and_label
 from framing.records import Prediction
 from tests.integration.conftest import make_study, rows, write_csv
@@ -19,7 +20,7 @@ WRONG = ("s7", "s50", "s101")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose coders agreed on the wrong topic of three sentences."""
+    """A run's recipe, for a study whose coders agreed on the wrong topic of three sentences."""
     folder = tmp_path_factory.mktemp("review")
     config = make_study(folder)
     table = rows()
@@ -28,9 +29,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row["topics"] = "" if row["topics"] else "jobs"
             row["view.prices"] = row["view.jobs"] = ""
     write_csv(folder / "coded.csv", table)
-    arguments = ["train", str(config), "--runs", str(folder / "runs")]
-    assert main([*arguments, "--set", "evaluation.baselines=[majority]"]) == 0
-    return (folder / "runs" / "own").resolve()
+    # Of the run itself a review needs no more than its recipe.
+    own = folder / "runs" / "own"
+    write_text(own / RUN.config, load_config(config).to_yaml())
+    write_json(own / RUN.record, {"seed": 1})
+    return own.resolve()
 
 
 def test_wrong_codes_are_found_and_stopped_work_continues(
