@@ -264,7 +264,6 @@ def main() -> None:
     model.loss_weights = LossWeights(tuple(factors), torch.ones(model.config.n_logits))
     taught(model, tokens, teacher, padding, order_of(tokens, args.passes, args.seed))
 
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_difference(args.out, difference(model, source), DEFAULT_NAME)
 
 

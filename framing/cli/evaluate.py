@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Characters of other models' names, above which a folder is called after their number.
 _LONG_NAME = 120
+#: Warnings of a report that weaken differences between models.
+_OF_DIFFERENCES = ("warning_left_out", "warning_other", "warning_teacher", "warning_encoder")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,10 +132,10 @@ def _differences(scores: Scores) -> Iterator[str]:
     from framing.report.view import View, variable_name
 
     view = View(scores)
+    if not view.other_models:
+        return
     for key, text in scores.facts.items():
-        if key in ("warning_left_out", "warning_teacher", "warning_encoder") or (
-            key.startswith("warning_other")
-        ):
+        if key.startswith(_OF_DIFFERENCES):
             yield f"warning: {text}"
     for variable in view.book.variables:
         score = view.score("f1", variable, "macro")
