@@ -18,6 +18,8 @@ _RESERVED_LABELS = {
 #: The variable under which figures over all of them stand.
 _ALL_VARIABLES = "all"
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*\Z")
+#: Characters of what stands in a wrong place that a message shows.
+_SHOWN = 60
 _ROOT_KEYS = ("name", "version", "language", "title", "description", "variables")
 _VARIABLE_KEYS = ("id", "name", "kind", "per", "definition", "rules", "labels")
 _LABEL_KEYS = ("id", "name", "definition", "proposition", "include", "exclude", "keywords")
@@ -221,4 +223,7 @@ def _describe(node: yaml.Node | None) -> str:
         return "`key: value` lines"
     if isinstance(node, yaml.SequenceNode):
         return "a list"
-    return repr(str(node.value)) if node.value else "nothing"
+    text = str(node.value)
+    if len(text) > _SHOWN:
+        return f"{text[:_SHOWN]!r} and more"
+    return repr(text) if text else "nothing"

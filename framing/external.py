@@ -15,6 +15,7 @@ from framing.data.benchmarks import Card, benchmark_splits, load_benchmark, load
 from framing.data.columns import read_column_fields
 from framing.data.corpus import Corpus, check_adjudicator
 from framing.data.gold import gold_annotations
+from framing.data.notices import notices
 from framing.data.readers import ColumnMapping, read_corpus
 from framing.errors import DataError, FramingError, OutputError
 from framing.evaluation.schema import Scores
@@ -66,7 +67,7 @@ def evaluate_external(
     if data is None:
         scored = scored_test(study_of(run, config))
     elif benchmark is None:
-        corpus = read_corpus(data, bundle.codebook, column_mapping(columns, config))
+        corpus = _own_corpus(data, bundle.codebook, columns, config)
         scored = scored_corpus(corpus, final_coder(corpus, adjudicator, config), origin)
     else:
         card = load_card(benchmark)
@@ -86,6 +87,20 @@ def evaluate_external(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return scores
+
+
+def _own_corpus(data: Path, book: Codebook, columns: Path | None, config: RunConfig) -> Corpus:
+    """Other coded data, read as the run's own were where nothing else is said."""
+    mapping = column_mapping(columns, config)
+    try:
+        return read_corpus(data, book, mapping)
+    except DataError as error:
+        if columns is not None or mapping is None:
+            raise
+        raise DataError(
+            f"{error}\nThe columns are looked for as the run's config says; where these data have "
+            "others, say so in a file: --columns FILE ({} in it: columns with the codebook's names)"
+        ) from None
 
 
 def check_replaceable(out: Path) -> None:
@@ -154,6 +169,7 @@ def scored_corpus(corpus: Corpus, adjudicator: str, origin: str) -> Scored:
         sentences=sentences,
         annotations=corpus.annotations,
         gold=[by_id[s.id] for s in sentences],
+        notices=tuple(notices(corpus, adjudicator)),
     )
 
 
@@ -174,7 +190,9 @@ def _scored_benchmark(card: Card, corpus: Corpus, adjudicator: str) -> Scored:
     documents = set(benchmark_splits(card, corpus, gold).documents["test"])
     test = corpus.subset(s.id for s in corpus.sentences if s.doc_id in documents)
     scored = scored_corpus(test, adjudicator, card.description)
-    return dataclasses.replace(scored, split="test", hash=corpus.hash, official=card.official)
+    return dataclasses.replace(
+        scored, split="test", hash=corpus.hash, official=card.official, notices=()
+    )
 
 
 def _training_sentences(run: Path, config: RunConfig) -> list[Sentence] | None:

@@ -54,6 +54,7 @@ class Scored:
         annotations: Of all coders.
         gold: One a sentence, in the order of `sentences`.
         official: Figures of the benchmark that the sentences are of, () for other data.
+        notices: What is most likely not meant in the data.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Scored:
     annotations: Sequence[Annotation]
     gold: Sequence[Annotation]
     official: tuple[OfficialFigure, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def scored_test(study: Study) -> Scored:
         annotations=[a for a in study.corpus.annotations if a.sentence_id in ids],
         gold=study.gold_of(sentences),
         official=study.official,
+        notices=study.notices,
     )
 
 
@@ -211,7 +214,8 @@ def _warnings(record: dict[str, Any], book: Codebook, scored: Scored) -> dict[st
         "warning_teacher": other_splits(record),
         "warning_encoder": splits_of_encoder(record),
     }
-    return {name: text for name, text in known.items() if text}
+    data = {f"warning_data_{k}": text for k, text in enumerate(scored.notices, 1)}
+    return {name: text for name, text in known.items() if text} | data
 
 
 def other_splits(record: dict[str, Any]) -> str:

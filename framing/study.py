@@ -19,6 +19,7 @@ from framing.data.benchmarks import load_card as load_benchmark_card
 from framing.data.bundled import load_bundled, load_bundled_splits, load_card
 from framing.data.corpus import Corpus, check_adjudicator, make_corpus, metadata_fields
 from framing.data.gold import gold_annotations, soft_labels
+from framing.data.notices import notices
 from framing.data.readers import ColumnMapping, iter_sentences, read_corpus
 from framing.data.splits import NAMES, Splits, load_splits, make_splits, splits_from_metadata
 from framing.data.tables import source_stem
@@ -85,6 +86,12 @@ class Study:
         """What coders said of the corpus's sentences and of the added ones."""
         corpora = (self.corpus, *(added.corpus for added in self.added))
         return [annotation for corpus in corpora for annotation in corpus.annotations]
+
+    @functools.cached_property
+    def notices(self) -> tuple[str, ...]:
+        """What is most likely not meant in the corpus."""
+        # The bundled corpora and the benchmarks are as their makers left them.
+        return () if self.official else tuple(notices(self.corpus, self.adjudicator))
 
     def split(self, name: str) -> list[Sentence]:
         """The coded sentences of a split, in the corpus's order."""

@@ -138,6 +138,8 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     check(config, study)
     if warning := language_warning(find_encoder(config.encoder).name, study.book):
         say(f"warning: {warning}")
+    for notice in study.notices:
+        say(f"warning: {notice}")
     digest = run_digest(config, study)
     folders = [runs / f"{config.name}-{digest}-s{seed}" for seed in config.seeds]
     stages = [

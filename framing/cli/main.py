@@ -37,6 +37,23 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOBODY = (errno.EPIPE, errno.EIO, errno.EBADF, errno.EINVAL)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser of whole option names, whose errors show the usage of the very command.
+
+    Otherwise ``--column`` would pass for ``--columns`` where a command has only the latter.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is not known here, not in the parser above."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """The program's parser, with the arguments of one command filled in.
 
@@ -46,7 +63,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
     Returns:
         The parser.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="framing",
         description="Sentence-level framing and stance: train, evaluate, and label offline.",
     )

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from framing.codebook import Codebook
@@ -16,6 +16,10 @@ from framing.records import Annotation, Sentence
 
 Values = Mapping[str, tuple[str, ...]]
 _HINT = "; if several coders coded it, name their column under `columns: {coder: ...}`"
+_ANEW = (
+    ", in another document; where numbers begin anew in each document, write document and number "
+    "together"
+)
 _PlaceOf = Callable[[int], Place | None]
 
 
@@ -33,6 +37,8 @@ class Corpus:
             although others do, and of which nobody said what that means.
         unordered_documents: Ids of the documents whose rows do not tell the order of their
             sentences, so that no previous sentence was filled in.
+        differing_fields: Metadata fields in which rows of one sentence differ, of which the first
+            is kept, each with the id of such a sentence.
     """
 
     name: str
@@ -42,6 +48,7 @@ class Corpus:
     hash: str
     without_document: frozenset[str] = frozenset()
     unordered_documents: frozenset[str] = frozenset()
+    differing_fields: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def documents(self) -> tuple[str, ...]:
@@ -91,9 +98,9 @@ class Corpus:
             DataError: No sentence has such a metadata field.
         """
         known = metadata_fields(self.sentences)
-        for field in filters:
-            if field not in known:
-                raise DataError(f"{self.name}: {unknown_name('metadata field', field, known)}")
+        for name in filters:
+            if name not in known:
+                raise DataError(f"{self.name}: {unknown_name('metadata field', name, known)}")
         return self.subset(
             s.id
             for s in self.sentences
@@ -179,7 +186,8 @@ def _check_sentences(sentences: Sequence[Sentence], place: _PlaceOf, problems: P
         if earlier != index:
             before = place(earlier)
             also = f", first at {before}" if before else ""
-            problems.add(place(index), f"sentence id {sentence.id!r} stands twice{also}{_HINT}")
+            hint = _HINT if sentence.doc_id == sentences[earlier].doc_id else _ANEW
+            problems.add(place(index), f"sentence id {sentence.id!r} stands twice{also}{hint}")
 
 
 def _check_annotations(

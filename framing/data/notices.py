@@ -9,11 +9,13 @@ from framing.data.corpus import Corpus, metadata_fields
 from framing.data.facts import Coverage, coverage
 from framing.data.gold import by_sentence, is_coder
 from framing.errors import counted
-from framing.records import ADJUDICATOR, Annotation
+from framing.records import ADJUDICATOR, GOLD, Annotation
 
 _MOST_NAMES = 5
-#: Rows without any code, and their share of a coder's, below which nothing is said of them.
-_LEAST_EMPTY, _EMPTY_SHARE = 10, 0.05
+#: What people call a coder whose word is final.
+_FINAL = ("adjudicator", "adjudicated", "consensus", "final", "gold")
+#: Sentences, and their share, below which nothing is said of rows without any code, or of ties.
+_LEAST, _LEAST_SHARE = 10, 0.05
 _EMPTY_CELLS = (
     'An empty cell means "coded, none present". Where it means "not coded", say so with '
     '`missing: [""]` and write a code for none: docs/data.md, "Empty cells"'
@@ -33,7 +35,9 @@ def notices(corpus: Corpus, adjudicator: str = ADJUDICATOR) -> list[str]:
     return [
         *_documents(corpus),
         *_order(corpus),
+        *_differing(corpus),
         *_uncoded(corpus),
+        *_final_coders(corpus, adjudicator),
         *_empty_cells(corpus, adjudicator),
     ]
 
@@ -58,6 +62,15 @@ def _order(corpus: Corpus) -> Iterator[str]:
         )
 
 
+def _differing(corpus: Corpus) -> Iterator[str]:
+    for name, sentence_id in corpus.differing_fields.items():
+        yield (
+            f"{name}: rows of one sentence differ, such as those of {sentence_id!r}; what the "
+            "first says is kept. If the column tells of the coding, name it under "
+            "`columns: {ignore: [...]}`"
+        )
+
+
 def _uncoded(corpus: Corpus) -> Iterator[str]:
     """Variables without any value, such as one whose column is misspelt."""
     given = {name for annotation in corpus.annotations for name in annotation.values}
@@ -71,6 +84,17 @@ def _uncoded(corpus: Corpus) -> Iterator[str]:
             )
 
 
+def _final_coders(corpus: Corpus, adjudicator: str) -> Iterator[str]:
+    """Coders who are taken as one of many, though their name says that their word is final."""
+    known = {adjudicator, GOLD}
+    for coder in corpus.coders:
+        if coder not in known and coder.casefold() in _FINAL:
+            yield (
+                f"coder {coder!r} is taken as one of the coders. If his word is final, say so: "
+                f"`data: {{adjudicator: {coder}}}` in a run config, or --adjudicator {coder}"
+            )
+
+
 def _empty_cells(corpus: Corpus, adjudicator: str) -> Iterator[str]:
     """Signs that coders left cells empty where they did not code."""
     groups = list(by_sentence(corpus.annotations).values())
@@ -80,6 +104,7 @@ def _empty_cells(corpus: Corpus, adjudicator: str) -> Iterator[str]:
             yield from _never({c: of[variable.id] for c, of in covered.items()}, variable.id)
             yield from _apart(groups, variable.id, adjudicator)
             yield from _overruled(groups, variable.id, adjudicator)
+            yield from _ties(groups, variable.id, adjudicator)
     yield from _nothing_at_all(corpus, adjudicator)
 
 
@@ -96,8 +121,8 @@ def _nothing_at_all(corpus: Corpus, adjudicator: str) -> Iterator[str]:
         f"{coder} ({counted(empty[coder], 'sentence')} of {rows[coder]:,})"
         for coder in sorted(rows)
         # A few may have been overlooked; those who fill the variable nowhere else tell nothing.
-        if empty[coder] >= max(_LEAST_EMPTY, _EMPTY_SHARE * rows[coder])
-        and full[coder] >= (1 - _EMPTY_SHARE) * (rows[coder] - empty[coder]) > 0
+        if empty[coder] >= max(_LEAST, _LEAST_SHARE * rows[coder])
+        and full[coder] >= (1 - _LEAST_SHARE) * (rows[coder] - empty[coder]) > 0
     ]
     if found:
         yield (
@@ -147,6 +172,26 @@ def _overruled(
         yield (
             f"{head}: {adjudicator} gave no label on {counted(count, 'sentence')} on which all "
             f"coders gave the same labels, and his word is gold. {_EMPTY_CELLS}"
+        )
+
+
+def _ties(groups: Sequence[Sequence[Annotation]], head: str, adjudicator: str) -> Iterator[str]:
+    """Labels that half of the coders gave, and nobody decided on."""
+    tied = labelled = 0
+    for group in groups:
+        coded = [a for a in group if head in a.values]
+        given = [a.values[head] for a in coded if is_coder(a, adjudicator)]
+        if len(given) < len(coded):
+            continue
+        votes = Counter(label for labels in given for label in labels)
+        labelled += bool(votes)
+        tied += any(2 * count == len(given) for count in votes.values())
+    if tied >= max(_LEAST, _LEAST_SHARE * labelled):
+        yield (
+            f"{head}: in {tied:,} of the {counted(labelled, 'sentence')} with any label, half of "
+            "the coders gave a label that the others did not. It counts as absent: of two coders "
+            "both must give it. Let a third coder or an adjudicator decide, or train with "
+            "`training: {soft_labels: true}`"
         )
 
 

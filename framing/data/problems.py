@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from framing.errors import DataError, all_problems
+from framing.errors import DataError, counted
 
 SHOWN = 20
 
@@ -50,11 +51,12 @@ class BadRow:
 
 
 class Problems:
-    """Collects problems, so that all of them are told at once."""
+    """Collects problems, so that all of them are told at once, and equal ones once."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._shown: list[str] = []
+        self._first: dict[str, str] = {}
+        self._again: Counter[str] = Counter()
 
     def add(self, place: Place | None, text: str) -> None:
         """Note one problem.
@@ -64,8 +66,10 @@ class Problems:
             text: What was expected and found.
         """
         self.count += 1
-        if len(self._shown) < SHOWN:
-            self._shown.append(text if place is None else f"{place}: {text}")
+        if text in self._first:
+            self._again[text] += 1
+        elif len(self._first) < SHOWN:
+            self._first[text] = text if place is None else f"{place}: {text}"
 
     def raise_any(self, heading: str) -> None:
         """Raise what was collected.
@@ -74,10 +78,15 @@ class Problems:
             heading: What was being checked.
 
         Raises:
-            DataError: There was at least one problem; the first 20 are shown.
+            DataError: There was at least one problem; the first 20 different ones are shown.
         """
         if not self.count:
             return
-        message = all_problems(heading, self._shown)
-        more = self.count - len(self._shown)
-        raise DataError(message + (f"\n  and {more} more" if more else ""))
+        lines = [f"{heading}: {counted(self.count, 'problem')}"]
+        lines += [f"  - {line}{self._further(text)}" for text, line in self._first.items()]
+        more = self.count - len(self._first) - self._again.total()
+        raise DataError("\n".join([*lines, f"  and {more:,} more"] if more else lines))
+
+    def _further(self, text: str) -> str:
+        again = self._again[text]
+        return f" The same in {counted(again, 'further place')}." if again else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from framing.codebook import Codebook
-from framing.data.columns import ColumnMapping, VariableColumns, as_text
+from framing.data.columns import METADATA, ColumnMapping, VariableColumns, as_text
 from framing.data.compression import COMPRESSED, Meter
 from framing.data.corpus import Corpus, make_corpus
 from framing.data.problems import BadRow, Place, Problems
@@ -162,6 +162,29 @@ def _part(folder: Path, stem: str) -> Path:
     return found[0]
 
 
+def _differences(first: Draft, draft: Draft) -> Iterator[str]:
+    """In what two rows of one id are not about one sentence."""
+    one, other = first.sentence, draft.sentence
+    if first.has_document and draft.has_document and one.doc_id != other.doc_id:
+        yield (
+            f"stands in document {other.doc_id!r}, in its first row in {one.doc_id!r}; where "
+            "numbers begin anew in each document, write document and number together"
+        )
+    elif one.text != other.text:
+        yield "has another text than in its first row"
+    if one.target != other.target:
+        yield (
+            f"has target {other.target!r}, in its first row {one.target!r}. Sentences with several "
+            "targets need an id for each"
+        )
+    for name, before, now in (
+        ("position", first.position, draft.position),
+        ("previous sentence", first.previous, draft.previous),
+    ):
+        if before is not None and now is not None and before != now:
+            yield f"has another {name} than in its first row"
+
+
 class _CorpusReader:
     """Collects drafts and annotations, with their places and all problems."""
 
@@ -175,6 +198,7 @@ class _CorpusReader:
         self.annotation_places: list[Place] = []
         self.coded_rows: list[tuple[str, str]] = []
         self.seen: set[str] = set()
+        self.differing: dict[str, str] = {}
         self._keys: tuple[str, ...] | None = None
         self._variables: tuple[VariableReader, ...] = ()
 
@@ -194,7 +218,12 @@ class _CorpusReader:
             annotation_places=self.annotation_places,
         )
         without = self._without_document()
-        return replace(corpus, without_document=without, unordered_documents=unordered)
+        return replace(
+            corpus,
+            without_document=without,
+            unordered_documents=unordered,
+            differing_fields=self.differing,
+        )
 
     def _without_document(self) -> frozenset[str]:
         lacking = [draft.sentence.id for draft in self.drafts if not draft.has_document]
@@ -278,10 +307,9 @@ class _CorpusReader:
 
     def _draft(self, reader: SentenceReader, row: Row) -> Draft | None:
         reader.resolve(row)
-        try:
-            draft = reader.draft(row)
-        except DataError as error:
-            self.problems.add(None, str(error))
+        draft = reader.read(row)
+        if isinstance(draft, BadRow):
+            self.problems.add(draft.place, draft.reason)
             return None
         self.drafts.append(draft)
         self.draft_places.append(row.place)
@@ -301,9 +329,11 @@ class _CorpusReader:
             return
         self.drafts.pop()
         self.draft_places.pop()
-        if before.sentence.text != draft.sentence.text:
-            text = f"sentence {draft.sentence.id!r} has another text than in its first row"
-            self.problems.add(row.place, text)
+        for text in _differences(before, draft):
+            self.problems.add(row.place, f"sentence {draft.sentence.id!r} {text}")
+        for name in METADATA:
+            if before.sentence.value(name) != draft.sentence.value(name):
+                self.differing.setdefault(name, draft.sentence.id)
 
     def _annotate(self, row: Row, sentence_id: str, strict: bool = False) -> None:
         try:

@@ -140,6 +140,24 @@ def test_training_starts_with_a_warning_of_the_language(
     assert second == "training"
 
 
+def test_training_and_scores_warn_of_what_is_most_likely_not_meant(
+    study: Path,
+    run_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    notes = iter((["what the corpus has"], ["what the new data have"]))
+    monkeypatch.setattr("framing.study.notices", lambda corpus, name: next(notes))
+    monkeypatch.setattr("framing.external.notices", lambda corpus, name: next(notes))
+    assert main(["train", str(study / "own.yaml"), "--runs", str(study / "runs")]) == 0
+    assert capsys.readouterr().out.startswith("warning: what the corpus has\n")
+    data, out = str(study / "new.csv"), tmp_path / "new"
+    assert main(["evaluate", "--model", str(run_folder), "--data", data, "--out", str(out)]) == 0
+    assert scores(out).facts["warning_data_1"] == "what the new data have"
+    assert "what the new data have" in (out / RUN.report_markdown).read_text(encoding="utf-8")
+
+
 def test_scores_warn_of_the_language(
     study: Path, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,3 +157,11 @@ def test_flagship_codebook() -> None:
     assert [v.id for v in book.variables] == ["frames", "stance", "holder"]
     assert book.n_logits == 3 + 3 * 3 + 7
     assert all(label.proposition for label in book.variable("frames").labels)
+
+
+def test_a_file_that_is_no_codebook_is_not_printed_whole() -> None:
+    with pytest.raises(CodebookError) as caught:
+        parse_codebook("id,text\n" + "1,Prices rose.\n" * 1000)
+    assert "expected a codebook as `key: value` lines, found 'id,text 1,Prices" in str(caught.value)
+    assert str(caught.value).endswith(" and more")
+    assert len(str(caught.value)) < 300

@@ -34,6 +34,17 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert f"usage: framing {command}" in capsys.readouterr().out
 
 
+def test_options_are_named_whole_and_errors_show_the_commands_usage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["data", "audit", "x.csv", "--column", "text=body"])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: framing data audit ")
+    assert error.endswith("data audit: error: unrecognized arguments: --column text=body\n")
+
+
 def test_errors_exit_with_2_and_no_traceback() -> None:
     done = run("codebook", "check", "none.yaml")
     assert done.returncode == 2

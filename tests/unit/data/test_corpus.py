@@ -39,9 +39,20 @@ def test_all_problems_are_told_at_once(book: Codebook) -> None:
 
 
 def test_only_twenty_problems_are_shown(book: Codebook) -> None:
-    sentences = [Sentence("a", "Prices rose.", "d")] * 31
-    with pytest.raises(DataError, match=r"(?s)20 problems.*\n  and 10 more\Z"):
+    sentences = [Sentence(f"s{k}", " ", "d") for k in range(30)]
+    with pytest.raises(DataError, match=r"(?s)30 problems.*'s19' has no text\n  and 10 more\Z"):
         make_corpus("mine", book, sentences, [])
+
+
+def test_equal_problems_are_told_once(book: Codebook) -> None:
+    sentences = [Sentence("a", "Prices rose.", "d")] * 31 + [Sentence("b", " ", "d")]
+    with pytest.raises(DataError) as caught:
+        make_corpus("mine", book, sentences, [])
+    heading, twice, empty = str(caught.value).split("\n")
+    assert heading == "mine: the data have mistakes: 31 problems"
+    assert twice.startswith("  - sentence id 'a' stands twice")
+    assert twice.endswith(" The same in 29 further places.")
+    assert empty == "  - sentence 'b' has no text"
 
 
 def test_a_corpus_needs_a_sentence(book: Codebook) -> None:

@@ -116,3 +116,35 @@ def test_a_coder_of_half_of_the_sentences(book: Codebook) -> None:
     never = [note(f"s{k}", "Cem", topics=["jobs"] if k > 30 else []) for k in range(41)]
     found = notices(corpus_with(book, *annotations, *never))
     assert not any("no code of any variable" in line for line in found)
+
+
+def test_ties_of_two_coders(book: Codebook) -> None:
+    def coded(ties: int) -> Corpus:
+        first = [note(f"s{k}", "Ana", topics=["jobs"]) for k in range(20)]
+        second = [note(f"s{k}", "Ben", topics=["jobs"] * (k >= ties)) for k in range(20)]
+        return corpus_with(book, *first, *second)
+
+    assert notices(coded(9)) == []
+    (line,) = notices(coded(10))
+    assert line.startswith("topics: in 10 of the 20 sentences with any label, half of the coders")
+    corpus = coded(10)
+    decided = [note(f"s{k}", "adjudicator", topics=["jobs"]) for k in range(20)]
+    assert notices(replace(corpus, annotations=(*corpus.annotations, *decided))) == []
+
+
+def test_a_final_coder_whose_word_does_not_count(book: Codebook) -> None:
+    corpus = corpus_with(book, note("a", "Ana", topics=[]), note("a", "Adjudicator", topics=[]))
+    (line,) = notices(corpus)
+    assert line.startswith(
+        "coder 'Adjudicator' is taken as one of the coders. If his word is final"
+    )
+    assert line.endswith("--adjudicator Adjudicator")
+    assert notices(corpus, "Adjudicator") == []
+
+
+def test_fields_in_which_rows_of_a_sentence_differ(book: Codebook) -> None:
+    corpus = replace(corpus_with(book, note("a", "Ana", topics=[])), differing_fields={"date": "a"})
+    (line,) = notices(corpus)
+    assert line.startswith(
+        "date: rows of one sentence differ, such as those of 'a'; what the first"
+    )

@@ -176,7 +176,32 @@ def test_sentences_that_name_no_document_although_others_do(
     ("content", "message"),
     [
         ("id,text,coder,topics\na,T,A,\na,U,B,\n", "x.csv:3: sentence 'a' has another text"),
+        (
+            "id,doc_id,text,coder,topics\n1,d,T,A,\n1,e,U,A,\n",
+            "x.csv:3: sentence '1' stands in document 'e', in its first row in 'd'; where numbers",
+        ),
+        (
+            "id,doc_id,text,topics\n1,d,T,\n1,e,U,\n",
+            "stands twice, first at {file}:2, in another document; where numbers begin anew",
+        ),
+        (
+            "id,text,target,coder,topics\na,T,x,A,\na,T,y,B,\n",
+            "x.csv:3: sentence 'a' has target 'y', in its first row 'x'. Sentences with several",
+        ),
+        (
+            "id,text,position,coder,topics\na,T,1,A,\na,T,2,B,\n",
+            "x.csv:3: sentence 'a' has another position than in its first row",
+        ),
+        (
+            "id,text,previous,coder,topics\na,T,P,A,\na,T,Q,B,\n",
+            "x.csv:3: sentence 'a' has another previous sentence than in its first row",
+        ),
         ("id,text,coder,topics\na,T,A,\na,T,A,\n", "sentence 'a', coder 'A': coded twice"),
+        (
+            "id,text,topics\na,T,jbs\nb,T,jobs\nc,T,jbs\nd,T,jbs\n",
+            "x.csv:2: column 'topics': topics: unknown label 'jbs'; known: prices, jobs. Did you "
+            "mean 'jobs'? The same in 2 further places.",
+        ),
         ("text,coder,topics\nT,A,\n", "x.csv:2: expected a sentence id, since column 'coder'"),
         ("id,text,coder,topics\na,T,,\n", "column 'coder': expected the coder's name"),
         ("id,text,topics\na,T,\na,T,\n", "stands twice, first at "),
@@ -186,7 +211,17 @@ def test_sentences_that_name_no_document_although_others_do(
 def test_rows_that_do_not_fit(book: Codebook, tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         read(book, tmp_path / "x.csv", content)
-    assert message in str(caught.value)
+    assert message.format(file=tmp_path / "x.csv") in str(caught.value)
+
+
+def test_rows_of_a_sentence_that_differ_in_metadata(book: Codebook, tmp_path: Path) -> None:
+    content = (
+        "id,doc_id,text,source,date,note,coder,topics\n"
+        "a,d,T,Post,1 May,x,A,\na,d,T,Post,2 May,y,B,\na,,T,Post,,z,C,\n"
+    )
+    corpus = read(book, tmp_path / "x.csv", content)
+    assert corpus.differing_fields == {"date": "a"}
+    assert corpus.sentences[0].metadata == {"source": "Post", "date": "1 May", "note": "x"}
 
 
 @pytest.mark.parametrize(
