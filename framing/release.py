@@ -16,10 +16,9 @@ from framing.arrays import BoolArray, FloatArray
 from framing.artifacts import BUNDLE, RUN, atomic_path, read_json, write_manifest, write_text
 from framing.codebook import Codebook
 from framing.config import load_config
-from framing.data.problems import BadRow
 from framing.decisions import Decisions, calibrated_probabilities, margins, to_predictions
 from framing.encoding import TokenizedSentence, tokenize
-from framing.errors import ArtifactError, DataError, OutputError, counted
+from framing.errors import ArtifactError, DataError, OutputError
 from framing.evaluation.units import (
     MultiUnits,
     SingleUnits,
@@ -37,6 +36,7 @@ from framing.inference.bundle import (
     refusals_told,
 )
 from framing.inference.development import development_outcomes, save_outcomes
+from framing.inference.pool import draw
 from framing.inference.screen import LEAST_LABELLED, Screen, save_screen
 from framing.inference.sources import InputFile, SourceSettings, read_inputs
 from framing.metrics import count, f1, macro
@@ -206,37 +206,20 @@ class Archive:
     def sample(self, say: Say) -> list[Sentence]:
         """Draw sentences, each with the same chance.
 
-        Vitter 1985, "Random Sampling with a Reservoir", algorithm R.
-
         Args:
             say: Is told how many.
 
         Raises:
             DataError: There are fewer than `LEAST_ARCHIVE`.
         """
-        rng = np.random.default_rng(0)
-        drawn: list[Sentence] = []
-        number = bad = 0
-        for item in read_inputs(self.files, self.settings):
-            if isinstance(item, BadRow):
-                bad += 1
-                continue
-            for sentence in (item,) if isinstance(item, Sentence) else item.sentences:
-                full = number >= ARCHIVE_SENTENCES
-                place = int(rng.integers(number + 1)) if full else number
-                if place < ARCHIVE_SENTENCES:
-                    drawn[place : place + 1] = [sentence]
-                number += 1
-            if number >= ARCHIVE_READ:
-                break
-        unread = f" ({counted(bad, 'row')} could not be read)" if bad else ""
-        if number < LEAST_ARCHIVE:
+        pool = draw(read_inputs(self.files, self.settings), ARCHIVE_SENTENCES, ARCHIVE_READ)
+        if pool.read < LEAST_ARCHIVE:
             raise DataError(
-                f"archive: expected at least {LEAST_ARCHIVE} sentences, found {number}{unread}; "
-                "name more files, or leave it out"
+                f"archive: expected at least {LEAST_ARCHIVE} sentences, found {pool.read}"
+                f"{pool.unread}; name more files, or leave it out"
             )
-        say(f"archive: drew {len(drawn):,} of {number:,} sentences{unread}")
-        return drawn
+        say(f"archive: drew {len(pool.sentences):,} of {pool.read:,} sentences{pool.unread}")
+        return pool.sentences
 
 
 @contextlib.contextmanager

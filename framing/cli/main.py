@@ -27,6 +27,7 @@ COMMANDS = {
     "review": "find the codes that coders should look at again",
     "report": "make a run's report again from its scores",
     "export": "make a small, fast bundle of a run",
+    "tasks": "choose sentences to code next, for a spreadsheet or Label Studio",
     "predict": "label articles or sentences offline",
 }
 #: Commands that keep what is done when they are stopped; predict does so with --out.

@@ -94,9 +94,9 @@ def read_rows(
     """Read the rows of a file, also of one in which some are broken.
 
     Args:
-        source: ``.csv``, ``.tsv``, ``.jsonl`` (each also compressed: ``.gz``, ``.bz2``, ``.xz``,
-            ``.zst``), ``.parquet``, a folder that `datasets` saved, ``-`` for standard input, or
-            open JSON lines.
+        source: ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` (each also compressed: ``.gz``, ``.bz2``,
+            ``.xz``, ``.zst``), ``.parquet``, a folder that `datasets` saved, ``-`` for standard
+            input, or open JSON lines.
         meter: Follows how many bytes were read.
         ending: What standard input holds: ``.csv``, ``.tsv``, or JSON lines by default.
 
@@ -149,7 +149,7 @@ def _reader(source: Source, ending: str) -> Reader:
     if ending not in _READERS:
         raise DataError(
             f"{source}: unknown format {''.join(source.suffixes) or '(no ending)'!r}; known: "
-            f"{', '.join([*_READERS, '.parquet'])}, the first four also with "
+            f"{', '.join([*_READERS, '.parquet'])}, all but the last also with "
             f"{', '.join(COMPRESSED)}"
         )
     return _READERS[ending]
@@ -429,6 +429,13 @@ def _refuse_surrogates(value: Mapping[str, Any]) -> None:
         ) from None
 
 
+def _json(path: Path, meter: Meter | None) -> Iterator[Row | BadRow]:
+    # It makes rows as this module does.
+    from framing.data.label_studio import json_rows
+
+    return json_rows(path, meter)
+
+
 def _parquet(path: Path, meter: Meter | None) -> Iterator[Row | BadRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -600,4 +607,5 @@ _READERS: dict[str, Reader] = {
     ".tsv": _tsv,
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
+    ".json": _json,
 }

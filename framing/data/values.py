@@ -112,6 +112,9 @@ class VariableReader:
                 f"an object such as {{{self._condition_example()}}} or columns {head}.LABEL, "
                 f"found {as_text(cell)!r}"
             )
+        if isinstance(cell, list) and len(cell) < 2:
+            # As tools write it that have one form for one label and for several.
+            cell = cell[0] if cell else ""
         if isinstance(cell, (list, dict)):
             raise DataError(f"{head}: expected one label, found {as_text(cell)}")
         label = self._label(cell)

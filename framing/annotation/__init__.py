@@ -1,0 +1,1 @@
+"""What to code next, and tasks for coders."""
