@@ -48,6 +48,7 @@ printf 'Inflation is terrible. Critics say so.\n' | venv/bin/framing predict --m
   for _ in {1..172}; do echo Nothing.; done
 } > many.csv
 venv/bin/framing predict --model bundle many.csv --html many.html --summary many.json
+venv/bin/framing tasks sentences.csv --model bundle --out tasks.json
 venv/bin/python - <<'PY'
 import importlib.util
 import json

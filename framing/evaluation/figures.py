@@ -106,7 +106,13 @@ class Figure:
 
 
 def all_figures(
-    gold: Answers, answers: Answers, book: Codebook, resamples: Resamples, bins: int
+    gold: Answers,
+    answers: Answers,
+    book: Codebook,
+    resamples: Resamples,
+    bins: int,
+    *,
+    whole: Answers | None = None,
 ) -> list[Figure]:
     """Every figure of one system or coder.
 
@@ -116,11 +122,14 @@ def all_figures(
         book: The codebook.
         resamples: Of the same sentences.
         bins: Of calibration errors.
+        whole: Gold for figures end to end, where it holds more than what is compared head by head;
+            None: the same.
 
     Returns:
         Variables in the codebook's order, then figures over all variables.
     """
     out: list[Figure] = []
+    whole = gold if whole is None else whole
     for variable in book.variables:
         heads = variable_heads(variable, book)
         if variable.kind == "multi_label":
@@ -129,10 +138,10 @@ def all_figures(
         parts = [single_units(head, gold, answers, book) for head in heads]
         if variable.per is not None:
             out += single_figures(pool(parts), resamples, bins)
-            out += pair_figures(pair_units(variable.id, gold, answers, book), resamples)
+            out += pair_figures(pair_units(variable.id, whole, answers, book), resamples)
         for part in parts:
             out += single_figures(part, resamples, bins)
-    out.append(joint_figure(joint_units(gold, answers, book), resamples))
+    out.append(joint_figure(joint_units(whole, answers, book), resamples))
     return out
 
 

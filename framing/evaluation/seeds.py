@@ -123,7 +123,8 @@ def read_seed_summary(path: Path) -> SeedSummary:
 def _seed_score(key: Key, values: list[float]) -> SeedScore:
     n, mean = len(values), statistics.fmean(values)
     deviation = statistics.stdev(values) if n > 1 else None
-    half = None if deviation is None else _t_quantile(n - 1) * deviation / math.sqrt(n)
+    # Values that are all the same tell nothing of what another seed would give.
+    half = _t_quantile(n - 1) * deviation / math.sqrt(n) if deviation else None
     return SeedScore(
         *key,
         mean=mean,

@@ -45,7 +45,8 @@ class Inputs:
 USUAL_BASIS = "source or genre"
 #: One sentence each, for reports.
 DESCRIPTIONS: Mapping[str, str] = {
-    "majority": "Always the training data's most frequent answer.",
+    "majority": "Always the same answer: the training data's most frequent label, and of a "
+    "multi_label variable each label whose share makes that pay in F1.",
     "metadata": f"Guesses from the sentence's {USUAL_BASIS} alone, without reading it.",
     "keywords": "The codebook's keyword list; what keywords cannot tell is guessed by majority.",
     "tfidf": "TF-IDF of words and word pairs with logistic regression.",

@@ -181,4 +181,8 @@ def best_threshold(
     f1 = 2 * hits / np.where(total > 0, total, 1)
     error = np.sqrt(f1.max() * (1 - f1.max()) / max(int(gold.sum()), 1))
     good = grid[f1 >= f1.max() - 0.5 * error]
-    return float(np.round(np.median(good), 4))
+    middle = np.median(good)
+    distance = np.abs(good - middle)
+    # Where they lie in two parts, their middle may be between them.
+    found = good[distance.argmin()] if distance.min() > grid[1] - grid[0] else middle
+    return float(np.round(found, 4))

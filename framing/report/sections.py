@@ -36,6 +36,12 @@ _RELIABILITY = (
     "exact probabilities may have. Points on the diagonal are probabilities that mean what they "
     "say. Bars count the probabilities in each bin, on a logarithmic scale."
 )
+_OTHER_SHARES = (
+    "These probabilities are made for texts in which labels are as frequent as the config expects "
+    "({shares}). Where they are more frequent here, probabilities are too low by design, and the "
+    "calibration error, Brier score and log loss too high; of other runs they can be compared "
+    "with those of the same expected shares alone."
+)
 _ERRORS = (
     "The wrong decisions that the model was surest of. Look for mistakes of the gold labels, "
     "cases that the codebook leaves open, and what the model has learnt instead of the meaning."
@@ -163,7 +169,9 @@ def _has_curves(view: View, variable: Variable) -> bool:
 def _calibration(view: View) -> Section:
     blocks: list[Block] = [tables.calibration_table(view)]
     if view.scores.reliability:
-        blocks.append(Text((_RELIABILITY,)))
+        shares = view.scores.facts.get("expected shares")
+        other = [_OTHER_SHARES.format(shares=plain(shares))] if shares else []
+        blocks.append(Text((_RELIABILITY, *other)))
         blocks.append(Figures("reliability", tuple(v.id for v in view.book.variables)))
         blocks.append(tables.bins_table(view))
     return Section("calibration", "Calibration", tuple(blocks))

@@ -43,7 +43,7 @@ _SUBJECTS = {
     "metadata": "Guessing from outlet or genre without reading the sentence",
     "tfidf": "TF-IDF with logistic regression",
     "frozen_encoder": "A logistic regression on the encoder before training",
-    "majority": "Always giving the most frequent answer",
+    "majority": "Always giving the same answer",
 }
 _EXPECTED = {
     CODERS: "coders",
