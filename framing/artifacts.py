@@ -232,6 +232,31 @@ def read_json(path: Path) -> Any:
         raise ArtifactError(f"{path}: not valid JSON: {error}") from None
 
 
+def check_above(folder: Path) -> None:
+    """Stop before work begins where a folder could not be made.
+
+    Raises:
+        OutputError: It, or what would be above it, is no folder.
+    """
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise OutputError(f"{folder}: cannot be a folder: {above} is a file; name another place")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder with those above it, if it is not there.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot make this folder: {error.strerror}; name another place"
+        ) from None
+
+
 def refuse_existing(path: Path, overwrite: bool = False) -> None:
     """Stop before work begins when an output is there already.
 

@@ -494,6 +494,10 @@ def _problem(error: Any) -> str:
     if error["type"] == "missing":
         return f"{where}: is needed, but missing"
     found = error["input"]
+    if error["type"] == "tuple_type":
+        return f"{where}: expected a list, such as [{found}]; found {found!r}"
+    if error["type"] == "string_type" and isinstance(found, int | float):
+        return f"{where}: expected text; write the number in quotation marks: '{found}'"
     shown = "" if isinstance(found, dict) else f"; found {found!r}"
     return f"{where or 'config'}: {error['msg'].removeprefix('Value error, ')}{shown}"
 

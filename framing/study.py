@@ -289,8 +289,20 @@ def _check_splits(study: Study) -> None:
             chosen = "that data.where and data.hold_out admit " if filtered else ""
             raise DataError(
                 f"{study.corpus.name}: no coded sentence {chosen}in the {name} split; each split "
-                "needs at least one document (see `framing data split`)"
+                f"needs at least one document {_how_to_split(study)}"
             )
+
+
+def _how_to_split(study: Study) -> str:
+    if not study.where and not study.hold_out:
+        return "(see `framing data split`)"
+    there = ", ".join(f"{name} {len(study.split(name)):,}" for name in NAMES)
+    fields = ", ".join(dict.fromkeys((*study.where, *study.hold_out)))
+    return (
+        f"(sentences admitted: {there}). Splits are made of the whole corpus, before these "
+        f"filters; make them so that each has some: `data: {{splits: {{stratify: [{fields}]}}}}`, "
+        "another `seed` there, or a column or file of your own"
+    )
 
 
 def _check_added(study: Study) -> None:

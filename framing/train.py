@@ -17,17 +17,26 @@ from framing.artifacts import (
     BASELINE,
     RUN,
     SEEDS,
+    check_above,
+    make_folder,
     read_json,
     write_json,
     write_manifest,
     write_text,
 )
-from framing.config import DataConfig, EvaluationConfig, RunConfig, config_hash
+from framing.config import (
+    DataConfig,
+    EncoderConfig,
+    EvaluationConfig,
+    RunConfig,
+    config_hash,
+)
 from framing.data.bundled import load_bundled_splits
+from framing.data.corpus import metadata_fields
 from framing.data.leakage import text_hashes
 from framing.decisions import Decisions, calibrated_probabilities, to_predictions
 from framing.encoding import InputSettings, TokenizedSentence, numbers_segments, tokenize
-from framing.errors import ConfigError, DataError, unknown_name
+from framing.errors import ConfigError, DataError, counted, unknown_name
 from framing.evaluation.seeds import summarise_seeds, write_seed_summary
 from framing.export import (
     POOLED,
@@ -134,6 +143,8 @@ def train(config: RunConfig, runs: Path, say: Say = print) -> list[Path]:
     """
     hide_loading_bars()
     say = say if is_main_process() else _say_nothing
+    # Before the data are read, which may take a while.
+    check_above(runs)
     study = load_study(config)
     check(config, study)
     if warning := language_warning(find_encoder(config.encoder).name, study.book):
@@ -165,6 +176,8 @@ def finish(stage: Stage) -> None:
         train_once(stage)
     elif restate(stage):
         say(f"{folder}: finished already; report and card say the new licence or origin")
+        for older in sorted((folder / RUN.evaluations).glob("*")):
+            say(f"{older}: says the former one; evaluate again with --overwrite")
     else:
         say(f"{folder}: finished already, nothing to do")
 
@@ -225,9 +238,43 @@ def check(config: RunConfig, study: Study) -> None:
         coded = study.training_sentences(config.data)
         check_teacher(teacher, coded, study.unlabelled_sentences(), study.book)
     _check_encoder(config, study)
+    _check_inputs(config.encoder, study)
     sentences = study.training_sentences(config.data)
     factors = study.training_factors(sentences, config.data)
+    _check_left(study, len(sentences), int((factors > 0).sum()))
     _check_coded(study, [s for s, factor in zip(sentences, factors, strict=True) if factor > 0])
+
+
+def _check_inputs(settings: EncoderConfig, study: Study) -> None:
+    """Refuse to train with parts of the input that no sentence has.
+
+    Nothing is said of the sentence before: documents may have one sentence each.
+    """
+    sentences = study.corpus.sentences
+    fields = ", ".join(metadata_fields(sentences)) or "(none)"
+    wanted = {
+        "title": ("title" in settings.context, "context: [title]"),
+        "target": ("target" in settings.context, "context: [target]"),
+        "target_start": (settings.mark_target, "mark_target"),
+    }
+    for field, (asked, key) in wanted.items():
+        if asked and not any(s.target if field == "target" else s.value(field) for s in sentences):
+            raise ConfigError(
+                f"encoder.{key}: no sentence of {study.corpus.name} has a {field}; say under "
+                f"data.columns which column holds it, or leave this out. Fields found: {fields}"
+            )
+
+
+def _check_left(study: Study, admitted: int, weighted: int) -> None:
+    """Refuse filters that leave nothing to be trained on."""
+    if weighted:
+        return
+    what = "give weight to" if admitted else "and data.hold_out together admit"
+    key = "train_weights" if admitted else "train_where"
+    raise ConfigError(
+        f"data.{key}: the values given {what} none of the "
+        f"{counted(len(study.split('train')), 'sentence')} of the training split; change them"
+    )
 
 
 def _check_encoder(config: RunConfig, study: Study) -> None:
@@ -326,7 +373,7 @@ def ensure_checkpoint(stage: Stage) -> None:
     """Write the run's config, and fine-tune unless that was finished before."""
     folder = stage.folder
     if is_main_process():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_text(folder / RUN.config, stage.config.to_yaml())
     if not (folder / RUN.checkpoint).is_dir():
         stage.say(f"{folder}: fine-tuning")
@@ -534,7 +581,7 @@ def _with_teacher(stage: Stage, targets: Targets, sentences: Sequence[Sentence])
             wait_for(kept)
         elif not kept.is_file():
             stage.say(f"{stage.folder}: the teacher's answers ({kept})")
-            kept.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(kept.parent)
             write_probabilities(kept, sentences, answers(source, sentences, book), book)
         source = kept
     found = read_probabilities(source, [s.id for s in sentences], book)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,9 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     parity = release(run_folder, out, args.precision, archive=_archive(args))
     _print_parity(parity)
+    named = shlex.quote(str(out))
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
-    print(f"{out}: the bundle, {size:.0f} MB; label with: framing predict --model {out} INPUT")
+    print(f"{out}: the bundle, {size:.0f} MB; label with: framing predict --model {named} INPUT")
     return 0
 
 

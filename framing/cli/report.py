@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from framing.artifacts import RUN, update_manifest
+from framing.artifacts import RUN, SEEDS, check_run, update_manifest
 from framing.errors import ArtifactError, DependencyError
 
 
@@ -26,6 +26,13 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.runs:
         if not folder.is_dir():
             raise ArtifactError(f"{folder}: no such run; expected a folder with {RUN.scores}")
+        if (folder / SEEDS.report).is_file() and not (folder / RUN.scores).is_file():
+            raise ArtifactError(
+                f"{folder}: a summary of seeds, whose report is {SEEDS.report}; to print one, name "
+                "the runs: framing report --seeds RUN RUN ..."
+            )
+        if (folder / RUN.config).is_file():
+            check_run(folder)
     try:
         summarise(args.runs) if args.seeds else remake(args.runs)
     except ModuleNotFoundError as error:

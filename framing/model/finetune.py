@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framing.arrays import FloatArray, LabelArray
+from framing.artifacts import write_json
 from framing.codebook import Codebook
 from framing.config import RunConfig, TrainingConfig
 from framing.encoding import TokenizedSentence
@@ -231,13 +232,22 @@ def last_checkpoint(folder: Path) -> str | None:
     for path in sorted(found, key=lambda path: int(path.name[11:]), reverse=True):
         state = path / "trainer_state.json"
         try:
-            json.loads(state.read_text(encoding="utf-8"))
+            _bring_along(folder, state)
         except (OSError, ValueError):
             # Another process of a torchrun may be removing it too.
             shutil.rmtree(path, ignore_errors=True)
         else:
             return str(path)
     return None
+
+
+def _bring_along(folder: Path, state: Path) -> None:
+    """Let the state of a run that was moved name its best checkpoint where that is now."""
+    fields = json.loads(state.read_text(encoding="utf-8"))
+    if best := fields.get("best_model_checkpoint"):
+        here = folder / Path(best).name
+        if not Path(best).is_dir() and here.is_dir():
+            write_json(state, fields | {"best_model_checkpoint": str(here)})
 
 
 def _outcome(trainer: Trainer, result: Any) -> Outcome:

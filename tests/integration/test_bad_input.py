@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framing.artifacts import BUNDLE, RUN
+from framing.artifacts import BUNDLE, RUN, SEEDS
 from framing.cli.main import main
 
 GOOD = '{"id": "a", "text": "the minister says prices hurts people"}\n'
@@ -97,6 +97,48 @@ def test_altered_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stderr:
     message = stderr("train", config, "--runs", tmp_path / "runs")
     assert "sentences.jsonl: hash differs" in message
     assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_cannot_be_a_folder(study: Path, tmp_path: Path, stderr: Stderr) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    for runs in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        message = stderr("train", study / "own.yaml", "--runs", runs)
+        assert f"{runs}: cannot be a folder: {tmp_path / 'file'} is a file" in message
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("encoder.context=[title]", "encoder.context: [title]: no sentence of coded has a title"),
+        ("encoder.context=[target]", "no sentence of coded has a target; say under data.columns"),
+        ("encoder.mark_target=true", "encoder.mark_target: no sentence of coded has a target_sta"),
+        ("data.train_where={source: []}", "data.train_where: the values given and data.hold_out"),
+        (
+            "data.train_weights={source: {paper 0: 0, paper 1: 0, paper 2: 0, paper 3: 0}}",
+            "data.train_weights: the values given give weight to none of the ",
+        ),
+        ("data.where={source: []}", "in the train split; each split needs at least one document ("),
+        ("seeds=7", "seeds: expected a list, such as [7]; found 7"),
+        ("data.where={source: [3]}", "expected text; write the number in quotation marks: '3'"),
+    ],
+)
+def test_what_would_be_trained_without(
+    setting: str, message: str, study: Path, tmp_path: Path, stderr: Stderr
+) -> None:
+    runs = tmp_path / "runs"
+    assert message in stderr("train", study / "own.yaml", "--runs", runs, "--set", setting)
+    assert not runs.exists()
+
+
+def test_reports_of_what_is_no_finished_run(
+    run_folder: Path, tmp_path: Path, stderr: Stderr
+) -> None:
+    shutil.copy(run_folder / RUN.config, tmp_path / RUN.config)
+    assert "this run is unfinished; run its training command again" in stderr("report", tmp_path)
+    seeds = tmp_path / "own-seeds"
+    seeds.mkdir()
+    (seeds / SEEDS.report).write_text("Seeds.", encoding="utf-8")
+    assert "own-seeds: a summary of seeds, whose report is summary.md" in stderr("report", seeds)
 
 
 def test_unknown_column(study: Path, run_folder: Path, tmp_path: Path, stderr: Stderr) -> None:

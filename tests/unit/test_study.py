@@ -222,9 +222,13 @@ def test_a_factor_of_nought_keeps_the_development_score(tmp_path: Path) -> None:
     stage = Stage(config, found, 1, tmp_path / "run", print)
     assert examples(stage, tokenizer, "train").factors.tolist() == [0]
     assert examples(stage, tokenizer, "dev").factors.tolist() == [1]
-    # And a variable of which nothing is learnt is like one that nobody coded.
     config = load_config(
         tmp_path / "run.yaml", [f"encoder.path={encoder}", "encoder.max_length=32"]
     )
-    with pytest.raises(DataError, match=r"'topics' is coded in no training .*train_weights"):
+    with pytest.raises(ConfigError, match=r"train_weights: the values given give weight to none"):
+        check(config, found)
+    # And a variable of which nothing is learnt is like one that nobody coded.
+    rows.append("s3,d3,It costs more.,train,A,,y")
+    found = small_study(tmp_path, "{column: split}", rows, more, header)
+    with pytest.raises(DataError, match=r"'view' is coded in no training .*train_weights"):
         check(config, found)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,21 @@ def test_half_written_checkpoints_are_passed_over(tmp_path: Path) -> None:
             (folder / "trainer_state.json").write_text(state)
     assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-9"]
+
+
+def test_the_best_checkpoint_of_a_run_that_was_moved(tmp_path: Path) -> None:
+    for step in (5, 10):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        state = {"best_model_checkpoint": "/elsewhere/checkpoint-5", "best_metric": 0.5}
+        (folder / "trainer_state.json").write_text(json.dumps(state))
+    newest = last_checkpoint(tmp_path)
+    assert newest == str(tmp_path / "checkpoint-10")
+    state = json.loads((tmp_path / "checkpoint-10" / "trainer_state.json").read_text())
+    assert state == {
+        "best_model_checkpoint": str(tmp_path / "checkpoint-5"),
+        "best_metric": 0.5,
+    }
 
 
 def with_logits(examples: Examples, logits: np.ndarray) -> Examples:
