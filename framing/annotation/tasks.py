@@ -54,9 +54,9 @@ def write_tasks(path: Path, chosen: Sequence[Chosen], book: Codebook, overwrite:
         OutputError: A file exists, or cannot be written.
     """
     task_file, *screen = task_files(path)
-    rows = [_task(one, book) for one in chosen]
+    with_target = any(one.sentence.target for one in chosen)
+    rows = [_task(one, book, with_target) for one in chosen]
     for file in screen:
-        with_target = any(one.sentence.target for one in chosen)
         write_output(file, labelling_screen(book, with_target), overwrite)
     if screen:
         write_output(task_file, json_text([{"data": row} for row in rows]), overwrite)
@@ -64,7 +64,7 @@ def write_tasks(path: Path, chosen: Sequence[Chosen], book: Codebook, overwrite:
         write_output(task_file, _sheet(rows, book), overwrite)
 
 
-def _task(chosen: Chosen, book: Codebook) -> dict[str, Any]:
+def _task(chosen: Chosen, book: Codebook, with_target: bool) -> dict[str, Any]:
     """A sentence with all that belongs to it, but for codes that it may have had."""
     sentence = chosen.sentence
     own = {"coder", *(v.id for v in book.variables), *(h.name for h in book.heads)}
@@ -75,7 +75,8 @@ def _task(chosen: Chosen, book: Codebook) -> dict[str, Any]:
     }
     task |= {name: value for name, value in sentence.metadata.items() if name not in own}
     task |= {"previous": sentence.previous, "text": sentence.text}
-    if sentence.target:
+    if with_target:
+        # In every task: Label Studio refuses those that lack what the screen names.
         task["target"] = sentence.target
     # Not where the model is unsure: coders might look for that.
     return {**task, CHOSEN: AT_RANDOM if chosen.reason == AT_RANDOM else UNSURE}
@@ -141,7 +142,8 @@ def _control(view: ElementTree.Element, variable: Variable, head: Head, book: Co
             "View",
             visibleWhen="choice-selected",
             whenTagName=parent.id,
-            whenChoiceValue=shown,
+            # Its alias, too: commas in a name would divide it.
+            whenChoiceValue=condition.id,
         )
         _header(view, f"{shown}: {condition.proposition}" if condition.proposition else shown)
     several = head.kind == "multi_label"

@@ -75,7 +75,7 @@ def test_tasks_for_label_studio(book: Codebook, tmp_path: Path) -> None:
     shown = {text.get("value") for text in screen.iter("Text")}
     assert shown == {"$previous", "$text", "$target"}
     # Label Studio refuses a screen that names what a task lacks.
-    assert {"previous", "text"} <= set(second["data"])
+    assert {"previous", "text", "target"} <= set(second["data"])
 
 
 def test_the_screen_has_a_control_for_each_head(book: Codebook) -> None:
@@ -90,9 +90,9 @@ def test_the_screen_has_a_control_for_each_head(book: Codebook) -> None:
         ("Jobs", "jobs"),
     ]
     conditions = {v.get("whenChoiceValue"): v for v in screen.iter("View") if v.get("visibleWhen")}
-    assert list(conditions) == ["Prices", "Jobs"]
-    assert conditions["Prices"].get("whenTagName") == "topics"
-    assert conditions["Prices"].find("Choices") is prices
+    assert list(conditions) == ["prices", "jobs"]
+    assert conditions["prices"].get("whenTagName") == "topics"
+    assert conditions["prices"].find("Choices") is prices
     assert "$target" not in labelling_screen(book)
 
 
