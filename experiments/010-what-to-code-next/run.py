@@ -4,7 +4,7 @@
 
 Starts with 300 sentences, adds 300 at a time as `framing tasks` would choose them, and scores a
 logistic regression on the default encoder's mean states after each round. FOLDER holds the folder
-unscon/ with the files of that benchmark.
+unscon/ with the files of that benchmark. Data of which the output holds results are passed over.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from framing.train import hide_loading_bars
 ROOT = Path(__file__).parents[2]
 START, STEP, ROUNDS = 300, 300, 4
 DRAWS = 20
+#: Sentences of a split, drawn where it has more.
+MOST = {"train": 6000, "test": 3000}
 #: Share of sentences with each label of security_talks, as in the news.
 RARE = 0.06
 #: Strategy -> share chosen at random.
@@ -69,6 +71,8 @@ def mean_states(sentences: Sequence[Sentence]) -> FloatArray:
     source = find_encoder(EncoderConfig(path="default"))
     encoder = load_encoder(source, "sdpa").eval()
     tokenizer = load_fast_tokenizer(source).backend_tokenizer
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     tokens = tokenize(tokenizer, sentences, InputSettings(max_length=64))
     out = np.zeros((len(tokens), encoder.config.hidden_size))
     order = np.argsort([len(t.ids) for t in tokens], kind="stable")
@@ -92,6 +96,7 @@ def coded(study: Study, split: str, rare: float | None) -> Coded:
         odds = rare / (1 - rare) * (1 - gold.mean(0)) / gold.mean(0)
         kept = np.where(gold, odds, 1.0).min(axis=1)
         rows = np.flatnonzero(rng.random(len(sentences)) < kept)
+    rows = np.sort(np.random.default_rng(1).permutation(rows)[: MOST[split]])
     chosen = [sentences[row] for row in rows]
     return Coded(chosen, mean_states(chosen), gold[rows])
 
@@ -166,7 +171,7 @@ def only(variable: Variable) -> Codebook:
 
 def study_of(name: str, root: Path) -> Study:
     """The bundled corpus's documents, or a benchmark's."""
-    overrides = [f"data.root={root / name}"] if name == "unscon" else []
+    overrides = [f"data.root={(root / name).resolve()}"] if name == "unscon" else []
     return load_study(load_config(ROOT / "configs" / f"{name}.yaml", overrides))
 
 
@@ -179,8 +184,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     hide_loading_bars()
-    results = {}
+    results = json.loads(args.out.read_text(encoding="utf-8")) if args.out.is_file() else {}
     for name, rare in (("security_talks", RARE), ("unscon", None)):
+        if name in results:
+            continue
         study = study_of(name, args.root)
         book = only(study.book.variables[0])
         pool, test = coded(study, "train", rare), coded(study, "test", rare)
@@ -196,7 +203,7 @@ def main() -> None:
             "rounds": found,
         }
         told(name, found)
-    write_text(args.out, json.dumps(results, indent=1) + "\n")
+        write_text(args.out, json.dumps(results, indent=1) + "\n")
 
 
 def told(name: str, found: dict[str, list[list[dict[str, float]]]]) -> None:

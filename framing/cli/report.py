@@ -26,7 +26,9 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.runs:
         if not folder.is_dir():
             raise ArtifactError(f"{folder}: no such run; expected a folder with {RUN.scores}")
-        if (folder / SEEDS.report).is_file() and not (folder / RUN.scores).is_file():
+        if (folder / RUN.scores).is_file():
+            continue
+        if (folder / SEEDS.report).is_file():
             raise ArtifactError(
                 f"{folder}: a summary of seeds, whose report is {SEEDS.report}; to print one, name "
                 "the runs: framing report --seeds RUN RUN ..."
