@@ -90,7 +90,7 @@ class Study:
     @functools.cached_property
     def notices(self) -> tuple[str, ...]:
         """What is most likely not meant in the corpus."""
-        # The bundled corpora and the benchmarks are as their makers left them.
+        # Benchmarks are as their makers left them.
         return () if self.official else tuple(notices(self.corpus, self.adjudicator))
 
     def split(self, name: str) -> list[Sentence]:

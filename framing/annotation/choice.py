@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -112,8 +111,6 @@ def choose(
 
 def _by_turns(unsure: dict[str, FloatArray]) -> Iterator[tuple[int, str]]:
     """Rows from the least sure on, of one decision after the other; some come several times."""
-    orders = [
-        [(row, name) for row in np.argsort(-values, kind="stable").tolist()]
-        for name, values in unsure.items()
-    ]
-    return itertools.chain.from_iterable(zip(*orders, strict=True))
+    orders = [np.argsort(-values, kind="stable") for values in unsure.values()]
+    for rows in zip(*orders, strict=True):
+        yield from zip(map(int, rows), unsure, strict=True)

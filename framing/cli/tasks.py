@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framing.annotation.choice import Chosen
     from framing.arrays import FloatArray
     from framing.codebook import Codebook
+    from framing.data.columns import ColumnMapping
     from framing.inference.bundle import Bundle
     from framing.inference.pool import Pool
     from framing.records import Sentence
@@ -45,10 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run or bundle: most are chosen where it is least sure, and none of which it has "
         "learnt; what is coded says its codebook",
     )
-    parser.add_argument(
+    _add_choice(parser.add_argument_group("choice"))
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+    add_reading(parser.add_argument_group("reading"))
+
+
+def _add_choice(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--count", type=int, default=300, metavar="N", help="sentences (default: 300)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--random",
         type=float,
         default=0.25,
@@ -56,17 +63,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share chosen at random even with --model (default: 0.25); only these say how "
         "frequent something is",
     )
-    parser.add_argument(
+    group.add_argument(
         "--known",
         nargs="+",
         action="extend",
         default=[],
-        metavar="INPUT",
-        help="tables whose texts are left out, such as those coded already",
+        type=Path,
+        metavar="FILE",
+        help="tables whose texts are left out, such as those coded or handed out already",
     )
-    parser.add_argument("--seed", type=int, default=0, help="draws the sentences (default: 0)")
-    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
-    add_reading(parser.add_argument_group("reading"))
+    group.add_argument("--seed", type=int, default=0, help="draws the sentences (default: 0)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         refuse_existing(file, args.overwrite)
         check_place(file)
     book, bundle = _book(args)
-    pool = _pool(args.inputs, args, bundle)
+    pool = _pool(args, bundle)
     rows = new_sentences(pool.sentences, _known(args))
     sentences = [pool.sentences[row] for row in rows]
     if not sentences:
@@ -120,26 +126,31 @@ def _book(args: argparse.Namespace) -> tuple[Codebook, Bundle | None]:
     return bundle.codebook, bundle
 
 
-def _pool(inputs: Sequence[str], args: argparse.Namespace, bundle: Bundle | None) -> Pool:
+def _columns(args: argparse.Namespace) -> ColumnMapping:
     from framing.data.columns import ColumnMapping
+
+    return ColumnMapping.from_dict(column_fields(args.column, args.text_column))
+
+
+def _pool(args: argparse.Namespace, bundle: Bundle | None) -> Pool:
     from framing.inference.pool import draw
     from framing.inference.sources import SourceSettings, find_inputs, read_inputs
 
-    columns = ColumnMapping.from_dict(column_fields(args.column, args.text_column))
     mark = bundle is not None and bundle.settings.mark_target
-    settings = SourceSettings(args.plain, args.segment, columns, mark_target=mark)
-    return draw(read_inputs(find_inputs(inputs), settings), MOST)
+    settings = SourceSettings(args.plain, args.segment, _columns(args), mark_target=mark)
+    return draw(read_inputs(find_inputs(args.inputs), settings), MOST)
 
 
 def _known(args: argparse.Namespace) -> set[str]:
     """Hashes of the texts that need no coding."""
-    from framing.data.leakage import text_hashes
+    from framing.data.leakage import text_hash
+    from framing.data.readers import iter_sentences
 
     known: set[str] = set()
     if args.model is not None and (seen := args.model / RUN.seen).is_file():
         known.update(seen.read_text(encoding="utf-8", errors="replace").split())
-    if args.known:
-        known |= text_hashes(_pool(args.known, args, None).sentences)
+    for path in args.known:
+        known.update(text_hash(s.text) for s in iter_sentences(path, _columns(args)))
     return known
 
 

@@ -90,7 +90,9 @@ _MORE = ("Extra data",)
 
 
 def _is_task(item: Object) -> bool:
-    return isinstance(item.get("data"), dict) and isinstance(item.get("annotations"), list)
+    """Tasks that were never imported have no annotations."""
+    found = item.get("annotations", [])
+    return isinstance(item.get("data"), dict) and isinstance(found, list)
 
 
 def _object(item: Any) -> Object:
@@ -109,7 +111,7 @@ def _label_controls(items: Sequence[Any]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for item in items:
         if isinstance(item, dict) and _is_task(item):
-            results = (r for a in item["annotations"] for r in _results(a))
+            results = (r for a in item.get("annotations", []) for r in _results(a))
             found |= {str(r.get("from_name")): () for r in results if r.get("type") in _LABELS}
     return found
 
@@ -122,11 +124,11 @@ def _results(annotation: Any) -> list[Object]:
 
 def _task_rows(item: Any, controls: Mapping[str, tuple[str, ...]]) -> list[Object]:
     if not isinstance(item, dict) or not _is_task(item):
-        raise DataError(f"expected a task with `data` and a list `annotations`; {_EXPORT}")
+        raise DataError(f"expected a task with an object `data`; {_EXPORT}")
     data = {**item["data"]}
     data.setdefault("id", item.get("id"))
     rows: list[Object] = []
-    for annotation in item["annotations"]:
+    for annotation in item.get("annotations", []):
         if not isinstance(annotation, dict) or not isinstance(annotation.get("result"), list):
             raise DataError(f"annotation: expected an object with a list `result`; {_EXPORT}")
         if annotation.get("was_cancelled"):

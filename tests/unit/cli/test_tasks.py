@@ -68,6 +68,13 @@ def test_at_random_without_those_known(
     ]
     texts = {task["data"]["text"] for task in json.loads(out.read_text(encoding="utf-8"))}
     assert texts == {"Critics say so.", "Unemployment rose.", "It snowed."}
+    # Nor those that were handed out, as tasks or as a sheet.
+    more, sheet_path = tmp_path / "more.csv", tmp_path / "other.csv"
+    arguments = ["tasks", str(pool), "--codebook", str(book), "--known", str(out), "--out"]
+    assert main([*arguments, str(more)]) == 0
+    assert set(sheet(more)) == {"It rained."}
+    assert main([*arguments, str(sheet_path), "--known", str(more)]) == 2
+    assert "found none new among 5" in capsys.readouterr().err
     assert main([*command, "--known", str(pool), "--overwrite"]) == 2
     assert "expected sentences to be coded, found none new among 5;" in capsys.readouterr().err
 

@@ -136,7 +136,10 @@ TWO = coded(result("topics", "choices", ["jobs"]))
         (json.dumps([task(1, coded(result("a", "brushlabels", [])))]), "control 'a': expected res"),
         (json.dumps([task(1, {"completed_by": 1})]), "row 1: annotation: expected an object with"),
         (json.dumps([task(1, coded(by=None))]), "row 1: annotation: expected who completed it"),
-        (json.dumps([task(1, coded()), {"data": {}}]), "row 2: expected a task with `data`"),
+        (
+            json.dumps([task(1, coded()), {"data": 3}]),
+            "row 2: expected a task with an object `data`",
+        ),
         (json.dumps([{"annotator": 1, "annotation_id": 2}]), "row 1: this is a short export"),
         (json.dumps([task(1, TWO, TWO)]), "sentence '1', coder '1': coded twice"),
         (
