@@ -257,6 +257,14 @@ def make_folder(path: Path) -> None:
         ) from None
 
 
+def read_seen(run: Path) -> frozenset[str] | None:
+    """Hashes of the texts that a run has learnt from; bundles, and older runs, keep none."""
+    path = run / RUN.seen
+    if not path.is_file():
+        return None
+    return frozenset(path.read_text(encoding="utf-8", errors="replace").split())
+
+
 def refuse_existing(path: Path, overwrite: bool = False) -> None:
     """Stop before work begins when an output is there already.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from framing.artifacts import RUN, read_json
+from framing.artifacts import RUN, read_json, read_seen
 from framing.config import BASELINES, load_config
 from framing.data.corpus import content_hash
 from framing.data.leakage import LEAST_WORDS, normalised, text_hash, text_hashes
@@ -105,9 +105,9 @@ def _apart(own: frozenset[str] | None, seen: frozenset[str] | None) -> frozenset
 
 
 def _seen(run: Path) -> frozenset[str] | None:
-    """Hashes of what a run has learnt from; bundles, and runs of earlier versions, keep none."""
-    if (run / RUN.seen).is_file():
-        return frozenset((run / RUN.seen).read_text(encoding="utf-8", errors="replace").split())
+    """Hashes of what a run has learnt from, those of an older run from its data; else None."""
+    if (found := read_seen(run)) is not None:
+        return found
     try:
         config = load_config(run / RUN.config)
         return text_hashes(study_of(run, config).learnt_from(config.data))

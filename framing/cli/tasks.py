@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framing.artifacts import RUN, refuse_existing
+from framing.artifacts import read_seen, refuse_existing
 from framing.cli.predict import check_place
 from framing.cli.reading import add_reading, column_fields
 from framing.errors import ConfigError, DataError, counted
@@ -146,9 +146,7 @@ def _known(args: argparse.Namespace) -> set[str]:
     from framing.data.leakage import text_hash
     from framing.data.readers import iter_sentences
 
-    known: set[str] = set()
-    if args.model is not None and (seen := args.model / RUN.seen).is_file():
-        known.update(seen.read_text(encoding="utf-8", errors="replace").split())
+    known = set() if args.model is None else set(read_seen(args.model) or ())
     for path in args.known:
         known.update(text_hash(s.text) for s in iter_sentences(path, _columns(args)))
     return known

@@ -89,4 +89,4 @@ class Problems:
 
     def _further(self, text: str) -> str:
         again = self._again[text]
-        return f" The same in {counted(again, 'further place')}." if again else ""
+        return f" (the same in {counted(again, 'further place')})" if again else ""

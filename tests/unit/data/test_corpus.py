@@ -51,7 +51,7 @@ def test_equal_problems_are_told_once(book: Codebook) -> None:
     heading, twice, empty = str(caught.value).split("\n")
     assert heading == "mine: the data have mistakes: 31 problems"
     assert twice.startswith("  - sentence id 'a' stands twice")
-    assert twice.endswith(" The same in 29 further places.")
+    assert twice.endswith(" (the same in 29 further places)")
     assert empty == "  - sentence 'b' has no text"
 
 

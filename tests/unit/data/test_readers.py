@@ -200,7 +200,7 @@ def test_sentences_that_name_no_document_although_others_do(
         (
             "id,text,topics\na,T,jbs\nb,T,jobs\nc,T,jbs\nd,T,jbs\n",
             "x.csv:2: column 'topics': topics: unknown label 'jbs'; known: prices, jobs. Did you "
-            "mean 'jobs'? The same in 2 further places.",
+            "mean 'jobs'? (the same in 2 further places)",
         ),
         ("text,coder,topics\nT,A,\n", "x.csv:2: expected a sentence id, since column 'coder'"),
         ("id,text,coder,topics\na,T,,\n", "column 'coder': expected the coder's name"),
